@@ -1,0 +1,54 @@
+import type { Delivery, DeliveryStatus, LedgerEntry, RecordEvent, RecordKey, RecordStatus, WorkRecord } from './record.js';
+
+export interface ListQuery {
+  readonly tenant: string;
+  readonly workload: string;
+  readonly status?: RecordStatus;
+  readonly userId?: string;
+  /** 1 … 100. */
+  readonly limit: number;
+  /** Give records after this place in the order (createdAt, id) descending. */
+  readonly after?: { readonly createdAt: number; readonly id: string };
+}
+
+export interface DeliveryQuery {
+  readonly tenant: string;
+  readonly workload?: string;
+  readonly status: DeliveryStatus;
+  readonly limit: number;
+  /** Order: (settledAt, deliveryId) descending. */
+  readonly after?: { readonly settledAt: number; readonly id: string };
+}
+
+export interface DeliveryRow {
+  readonly record: WorkRecord;
+  readonly delivery: Delivery;
+}
+
+export interface History {
+  /** In the order in which they were written. */
+  readonly events: readonly RecordEvent[];
+  readonly ledger: readonly LedgerEntry[];
+}
+
+export interface Backlog {
+  /** Open records (not at rest). */
+  readonly open: number;
+  /** Deliveries per status. */
+  readonly deliveries: Readonly<Partial<Record<DeliveryStatus, number>>>;
+  /** Age in milliseconds of the longest-overdue open record that is due; 0 when none is. */
+  readonly oldestDueMs: number;
+}
+
+/** Reads of the store of record: always what was last committed, never uncommitted. Unknown keys give null or nothing. */
+export interface RecordReader {
+  get(key: RecordKey): Promise<WorkRecord | null>;
+  history(key: RecordKey): Promise<History>;
+  /** Newest first. */
+  list(query: ListQuery): Promise<readonly WorkRecord[]>;
+  /** Dead letters (`dead`) and held deliveries (`held`), newest first; one by delivery id through {@link delivery}. */
+  listDeliveries(query: DeliveryQuery): Promise<readonly DeliveryRow[]>;
+  delivery(tenant: string, deliveryId: string): Promise<DeliveryRow | null>;
+  /** Over all tenants; cheap enough to ask once a second. */
+  backlog(): Promise<Backlog>;
+}

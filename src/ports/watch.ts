@@ -1,0 +1,22 @@
+import type { Delivery, LedgerEntry, WorkRecord } from './record.js';
+import type { AcceptResult } from './store.js';
+
+/**
+ * What the pipeline tells whoever counts and logs. The pipeline never logs or counts itself: it states a fact and
+ * goes on. A listener must not throw and must not wait.
+ */
+export type Fact =
+  | { readonly kind: 'accepted'; readonly outcome: AcceptResult['outcome']; readonly record: WorkRecord }
+  | { readonly kind: 'published'; readonly count: number; readonly by: 'accept' | 'sweeper' }
+  | { readonly kind: 'claimed'; readonly count: number; readonly refused: number }
+  | { readonly kind: 'attempted'; readonly record: WorkRecord; readonly delivery: Delivery; readonly entry: LedgerEntry }
+  /** A delivery came to rest or was put off. `sinceAcceptMs` on the store's clock. */
+  | { readonly kind: 'settled'; readonly record: WorkRecord; readonly delivery: Delivery; readonly sinceAcceptMs: number }
+  | { readonly kind: 'fenced'; readonly record: WorkRecord; readonly during: string }
+  | { readonly kind: 'lease-lost'; readonly record: WorkRecord; readonly why: 'refused' | 'deadline' | 'cap' }
+  | { readonly kind: 'wake-up-settled'; readonly how: 'ack' | 'release' }
+  | { readonly kind: 'breaker'; readonly name: string; readonly state: 'closed' | 'half-open' | 'open' }
+  /** Something outside the pipeline failed and will be tried again (store, queue). */
+  | { readonly kind: 'trouble'; readonly where: string; readonly error: unknown };
+
+export type Watch = (fact: Fact) => void;
