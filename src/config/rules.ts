@@ -1,0 +1,155 @@
+import type { SettingName, Values } from './settings.js';
+import { SETTINGS } from './settings.js';
+import { DEVELOPMENT_WEBHOOK_SECRET } from './settings-server.js';
+
+/** The share of a lease after which a worker gives it up for lost; an attempt must be over by then. */
+const USABLE_SHARE_OF_LEASE = 0.8;
+
+/** For so long an idempotency key is honoured whatever else is configured. */
+const KEY_HONOURED_DAYS = 7;
+
+const EMBEDDED_ONLY = 'this version has the embedded store and queue only';
+
+interface Rule {
+  /** The settings it compares. When one of them cannot be read the rule is silent: its complaint would be about a default. */
+  readonly about: readonly SettingName[];
+  /** What is wrong and what to set, or null. */
+  readonly broken: (values: Values) => string | null;
+}
+
+const BETWEEN: readonly Rule[] = [
+  {
+    about: ['heartbeatMs', 'leaseMs'],
+    broken: ({ heartbeatMs, leaseMs }) =>
+      heartbeatMs !== null && heartbeatMs >= leaseMs / 2
+        ? `HEARTBEAT_MS: ${heartbeatMs} is not below half of LEASE_MS (${leaseMs}); set it below ${leaseMs / 2}, or raise LEASE_MS`
+        : null,
+  },
+  {
+    about: ['lockDurationMs', 'leaseMs'],
+    broken: ({ lockDurationMs, leaseMs }) =>
+      lockDurationMs < leaseMs
+        ? `LOCK_DURATION_MS: ${lockDurationMs} is below LEASE_MS (${leaseMs}); set it to ${leaseMs} or more, or lower LEASE_MS`
+        : null,
+  },
+  {
+    about: ['sendTimeoutMs', 'leaseMs'],
+    broken: ({ sendTimeoutMs, leaseMs }) => {
+      const limit = leaseMs * USABLE_SHARE_OF_LEASE;
+      const wrong = `SEND_TIMEOUT_MS: ${sendTimeoutMs} is not below 80 % of LEASE_MS (${leaseMs})`;
+      return sendTimeoutMs >= limit ? `${wrong}; set it below ${limit}, or raise LEASE_MS` : null;
+    },
+  },
+  {
+    about: ['retryBackoffMaxMs', 'retryBackoffMs'],
+    broken: ({ retryBackoffMaxMs: longest, retryBackoffMs: base }) =>
+      longest < base ? `RETRY_BACKOFF_MAX_MS: ${longest} is below RETRY_BACKOFF_MS (${base}); set it to ${base} or more` : null,
+  },
+  {
+    about: ['recordRetentionDays'],
+    broken: ({ recordRetentionDays: days }) =>
+      days !== null && days < KEY_HONOURED_DAYS
+        ? `RECORD_RETENTION_DAYS: ${days} is shorter than the ${KEY_HONOURED_DAYS} days for which idempotency keys are honoured; set ${KEY_HONOURED_DAYS} or more`
+        : null,
+  },
+  {
+    about: ['ingressMode'],
+    broken: ({ ingressMode }) =>
+      ingressMode === 'direct' ? 'INGRESS_MODE: "direct" is not there, work is always stored before it is worked on; set queued' : null,
+  },
+];
+
+function wrongDatabase(url: string): string | null {
+  const scheme = url.slice(0, url.indexOf(':')).toLowerCase();
+  switch (scheme) {
+    case 'file':
+      return fileUrlDirectory(url) === null
+        ? 'DATABASE_URL: file: must be followed by a directory of this machine; set e.g. file:./data or file:///var/lib/signalbox'
+        : null;
+    case 'mongodb':
+    case 'mongodb+srv':
+      return 'DATABASE_URL: MongoDB is not in this version; leave it empty or set file:./data for the embedded store';
+    case 'postgres':
+    case 'postgresql':
+      return 'DATABASE_URL: Postgres is not built in; leave it empty or set file:./data, and see docs/configuration.md';
+    default:
+      return `DATABASE_URL: there is no store for ${scheme}:; leave it empty or set file:./data`;
+  }
+}
+
+function unused(name: SettingName): Rule {
+  return {
+    about: [name],
+    broken: (values) => (values[name] === null ? null : `${SETTINGS[name].env}: would not be used, ${EMBEDDED_ONLY}; unset it`),
+  };
+}
+
+const OF_SERVERS: readonly Rule[] = [
+  { about: ['databaseUrl'], broken: ({ databaseUrl }) => (databaseUrl === null ? null : wrongDatabase(databaseUrl)) },
+  {
+    about: ['storeDriver'],
+    broken: ({ storeDriver: driver }) =>
+      driver === 'embedded' ? null : `STORE_DRIVER: "${driver}" is not there, ${EMBEDDED_ONLY}; set embedded`,
+  },
+  {
+    about: ['queueDriver'],
+    broken: ({ queueDriver: driver }) =>
+      driver === 'embedded' || driver === 'memory' ? null : `QUEUE_DRIVER: "${driver}" is not there, ${EMBEDDED_ONLY}; set embedded`,
+  },
+  unused('mongodbUri'),
+  unused('redisUrl'),
+  unused('redisHost'),
+  unused('rabbitmqUrl'),
+  unused('postgresHost'),
+];
+
+const HOW_TO_MAKE_A_SECRET = 'set whsec_ followed by the base64 of 32 random bytes (openssl rand -base64 32)';
+
+const OF_PRODUCTION: readonly Rule[] = [
+  {
+    about: ['smtpUrl'],
+    broken: ({ smtpUrl }) =>
+      smtpUrl === null ? 'SMTP_URL: is not set, and production has no sink to stand in; set smtp://user:password@host:port' : null,
+  },
+  {
+    about: ['webhookSecrets'],
+    broken: ({ webhookSecrets: secrets }) => {
+      if (secrets.length === 0) return `WEBHOOK_SECRET: is not set; ${HOW_TO_MAKE_A_SECRET}`;
+      const known = secrets.includes(DEVELOPMENT_WEBHOOK_SECRET);
+      return known ? `WEBHOOK_SECRET: holds the public development secret; ${HOW_TO_MAKE_A_SECRET}` : null;
+    },
+  },
+  { about: ['sink'], broken: ({ sink }) => (sink === 'on' ? 'SINK: on would swallow real work in production; set auto or off' : null) },
+  {
+    about: ['corsOrigins'],
+    broken: ({ corsOrigins }) => (corsOrigins.includes('*') ? 'CORS_ORIGINS: * lets every page call the API; name the origins' : null),
+  },
+];
+
+/** What is wrong with settings that can each be read, one line each. `unreadable` ones are not spoken of. */
+export function brokenRules(values: Values, unreadable: ReadonlySet<SettingName>): string[] {
+  const production = values.nodeEnv === 'production' ? OF_PRODUCTION : [];
+  return [...BETWEEN, ...OF_SERVERS, ...production]
+    .filter((rule) => !rule.about.some((name) => unreadable.has(name)))
+    .map((rule) => rule.broken(values))
+    .filter((line) => line !== null);
+}
+
+/** The directory that a `file:` URL names, or null where it names none. Relative ones (`file:./data`) are taken as they stand. */
+export function fileUrlDirectory(url: string): string | null {
+  const path = url.slice('file:'.length);
+  if (!path.startsWith('//')) return path === '' ? null : path;
+  const absolute = path.slice(2).replace(/^localhost(?=\/)/, '');
+  return absolute.startsWith('/') && absolute !== '/' ? absolute : null;
+}
+
+/** What is allowed but surely not what was meant. */
+export function doubts(values: Values, given: readonly SettingName[]): string[] {
+  const warnings = given
+    .filter((name) => !SETTINGS[name].live)
+    .map((name) => `${SETTINGS[name].env}: is set but has no effect in this version`);
+  if (values.databaseUrl !== null && given.includes('dataDir') && fileUrlDirectory(values.databaseUrl) !== values.dataDir) {
+    warnings.push('DATA_DIR: is set but not used, DATABASE_URL names another directory');
+  }
+  return warnings;
+}

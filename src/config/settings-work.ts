@@ -1,0 +1,109 @@
+import { integer, milliseconds, oneOf, optional, text } from './kind.js';
+import { setting } from './setting.js';
+
+/** Where accepted work is kept. */
+export const STORE = {
+  dataDir: setting({
+    env: 'DATA_DIR',
+    kind: text('a directory name', /^[^\p{Cc}]+$/u),
+    default: './data',
+    doc: 'Directory of the embedded store, made at start. One process at a time.',
+  }),
+  databaseUrl: setting({
+    env: 'DATABASE_URL',
+    kind: optional(text('empty, or a URL whose scheme names the store (file:./data)', /^[a-z][a-z0-9+.-]*:\S+$/i)),
+    default: null,
+    defaultText: 'none: the embedded store in DATA_DIR',
+    secret: true,
+    doc: 'Store by scheme. file:./data is the embedded store in that directory (it wins over DATA_DIR). mongodb:// and postgres:// are not in this version.',
+  }),
+  storeDriver: setting({
+    env: 'STORE_DRIVER',
+    kind: oneOf('embedded', 'mongodb', 'postgres'),
+    default: 'embedded',
+    doc: 'Store. Only embedded (one SQLite file in DATA_DIR) is in this version; the others are refused.',
+  }),
+  queueDriver: setting({
+    env: 'QUEUE_DRIVER',
+    kind: oneOf('embedded', 'memory', 'redis', 'rabbitmq'),
+    default: 'embedded',
+    doc: 'What carries wake-ups. Only embedded (memory is another word for it; the store remains the truth) is in this version; the others are refused.',
+  }),
+};
+
+/** How work is claimed, retried and given up on. */
+export const WORK = {
+  leaseMs: setting({
+    env: 'LEASE_MS',
+    kind: milliseconds(1_000, 3_600_000),
+    default: 30_000,
+    doc: 'Milliseconds for which a worker holds a claimed record without renewing; so long does a dead worker block it.',
+  }),
+  heartbeatMs: setting({
+    env: 'HEARTBEAT_MS',
+    kind: optional(milliseconds(100, 1_800_000)),
+    default: null,
+    defaultText: 'a third of LEASE_MS',
+    doc: 'Milliseconds between two renewals of a lease. Must be below half of LEASE_MS, so that one renewal may fail.',
+  }),
+  lockDurationMs: setting({
+    env: 'LOCK_DURATION_MS',
+    kind: milliseconds(1_000),
+    default: 300_000,
+    doc: 'Milliseconds past which a lease is not renewed any more, however healthy its holder. At least LEASE_MS.',
+  }),
+  pollIntervalMs: setting({
+    env: 'POLL_INTERVAL_MS',
+    kind: milliseconds(10),
+    default: 5_000,
+    doc: 'Milliseconds between two looks at the store for due work that no wake-up told of. A safety net: work is pushed to workers, it does not wait for this.',
+  }),
+  workerBatchSize: setting({
+    env: 'WORKER_BATCH_SIZE',
+    kind: integer(1, 1_000),
+    default: 50,
+    doc: 'The most records one worker claims in one go.',
+  }),
+  sendTimeoutMs: setting({
+    env: 'SEND_TIMEOUT_MS',
+    kind: milliseconds(100, 3_600_000),
+    default: 10_000,
+    doc: 'Milliseconds one attempt may take. Must be below 80 % of LEASE_MS, at which a worker gives its lease up for lost.',
+  }),
+  maxRetryAttempts: setting({
+    env: 'MAX_RETRY_ATTEMPTS',
+    kind: integer(0, 1_000),
+    default: 3,
+    doc: 'Retries after the first attempt; when they are used up the delivery is a dead letter.',
+  }),
+  maxClaims: setting({
+    env: 'MAX_CLAIMS',
+    kind: integer(1, 1_000),
+    default: 5,
+    doc: 'Claims without any progress after which a record is a dead letter: it kills whoever takes it.',
+  }),
+  retryBackoffMs: setting({
+    env: 'RETRY_BACKOFF_MS',
+    kind: milliseconds(0),
+    default: 5_000,
+    doc: 'Base of the wait before a retry, in milliseconds; it doubles with every attempt and is drawn at random up to that.',
+  }),
+  retryBackoffMaxMs: setting({
+    env: 'RETRY_BACKOFF_MAX_MS',
+    kind: milliseconds(0),
+    default: 300_000,
+    doc: 'The longest wait before a retry, in milliseconds. At least RETRY_BACKOFF_MS.',
+  }),
+  breakerFailures: setting({
+    env: 'BREAKER_FAILURES',
+    kind: integer(1, 10_000),
+    default: 5,
+    doc: 'Failures in a row after which a provider is left alone for BREAKER_OPEN_MS.',
+  }),
+  breakerOpenMs: setting({
+    env: 'BREAKER_OPEN_MS',
+    kind: milliseconds(1),
+    default: 10_000,
+    doc: 'Milliseconds for which a failing provider is left alone before one attempt tries it again.',
+  }),
+};

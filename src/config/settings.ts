@@ -1,0 +1,28 @@
+import type { Setting } from './setting.js';
+import { LATER, SERVERS } from './settings-later.js';
+import { CHANNELS, PROCESS, SWITCHES } from './settings-server.js';
+import { STORE, WORK } from './settings-work.js';
+
+/** Every setting by its name in {@link Config}: the only description of the configuration. */
+export const SETTINGS = { ...PROCESS, ...STORE, ...SWITCHES, ...WORK, ...CHANNELS, ...LATER, ...SERVERS };
+
+export type SettingName = keyof typeof SETTINGS;
+
+type ValueOf<S> = S extends Setting<infer T> ? T : never;
+
+/** The parsed value of every setting, before defaults that depend on other settings are filled in. */
+export type Values = { readonly [K in SettingName]: ValueOf<(typeof SETTINGS)[K]> };
+
+/** A setting whatever its type, for those who only show it. */
+export type AnySetting = (typeof SETTINGS)[SettingName];
+
+/** The settings in the order and under the headings of the template and the reference. */
+export const SECTIONS: readonly { readonly title: string; readonly settings: readonly AnySetting[] }[] = [
+  { title: 'Process and API', settings: Object.values(PROCESS) },
+  { title: 'Store and queue', settings: Object.values(STORE) },
+  { title: 'Switches', settings: Object.values(SWITCHES) },
+  { title: 'Claims, retries and breakers', settings: Object.values(WORK) },
+  { title: 'Channels and the sink', settings: Object.values(CHANNELS) },
+  { title: 'Accepted, without effect in this version', settings: Object.values(LATER) },
+  { title: 'Refused in this version', settings: Object.values(SERVERS) },
+];
