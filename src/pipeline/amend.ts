@@ -1,0 +1,160 @@
+import { SignalboxError } from '../errors.js';
+import type { Clock } from '../ports/clock.js';
+import type { RecordReader } from '../ports/reader.js';
+import type { Delivery, LedgerEntry, RecordEvent, RecordKey, WorkRecord } from '../ports/record.js';
+import type { RecordStore } from '../ports/store.js';
+import { asDead } from './dead-letter.js';
+import { dueOf, isOpen, statusOf } from './envelope.js';
+import type { Relay } from './relay.js';
+
+/** Someone else changed the record between our read and our write: read again, this often. */
+const TRIES = 5;
+
+/** What a person says became of a held delivery. `resend` goes out under the same operation id. */
+export type Resolution = 'delivered' | 'resend' | 'dead';
+
+export interface ResolveRequest {
+  readonly resolution: Resolution;
+  /** Which held delivery; may be left out when just one is held. */
+  readonly deliveryId?: string;
+  readonly actor: string;
+  readonly note?: string;
+}
+
+/** Changes by people: they hold no lease, so each is a compare-and-set on the version that was read. */
+export interface Amend {
+  /**
+   * Open deliveries end as `cancelled`; what a worker holds just now is cancelled by it before its next intent.
+   * Throws `not-found`; `conflict` when the record is at rest already.
+   */
+  cancel(key: RecordKey, actor: string): Promise<WorkRecord>;
+  /** Throws `not-found`; `conflict` when nothing (or more than one, unnamed) is held; `record-busy` while a worker has it. */
+  resolve(key: RecordKey, request: ResolveRequest): Promise<WorkRecord>;
+}
+
+interface Deps {
+  readonly store: RecordStore;
+  readonly reader: RecordReader;
+  readonly clock: Clock;
+  readonly relay: Relay;
+}
+
+interface Edit {
+  readonly deliveries: readonly Delivery[];
+  readonly ledger: readonly LedgerEntry[];
+  readonly events: readonly RecordEvent[];
+  readonly cancelRequestedAt: number | null;
+}
+
+export function createAmend(deps: Deps): Amend {
+  const { store, reader, clock, relay } = deps;
+
+  const write = async (record: WorkRecord, edit: Edit): Promise<WorkRecord | 'conflict' | 'leased' | 'missing'> => {
+    const changed = new Map(edit.deliveries.map((delivery) => [delivery.id, delivery]));
+    const deliveries = record.deliveries.map((delivery) => changed.get(delivery.id) ?? delivery);
+    const amendment = { ...edit, version: record.version, status: statusOf(deliveries), dueAt: dueOf(deliveries) };
+    const result = await store.amend(record, amendment);
+    if (result.outcome !== 'applied') return result.outcome;
+    if (result.record.dueAt !== null && result.record.dueAt <= result.record.updatedAt) relay.offer(result.record);
+    return result.record;
+  };
+
+  const read = async (key: RecordKey): Promise<WorkRecord> => {
+    const record = await reader.get(key);
+    if (record === null) throw new SignalboxError('not-found', 'There is no record with this id');
+    return record;
+  };
+
+  return {
+    async cancel(key, actor) {
+      for (let tries = 1; tries <= TRIES; tries += 1) {
+        const record = await read(key);
+        if (record.dueAt === null) throw new SignalboxError('conflict', `The record is at rest already: ${record.status}`);
+        const now = clock.now();
+        const request: RecordEvent = { at: now, name: 'cancel-requested', rule: 'cancel.requested', actor, clock: 'worker' };
+        const result = await write(record, cancelEdit(record, request, now));
+        if (typeof result === 'object') return result;
+        if (result === 'leased') {
+          const flagged = await store.requestCancel(key, request);
+          if (flagged !== null) return flagged;
+        }
+      }
+      throw new SignalboxError('record-busy', 'The record changes too quickly just now; try again', { retryAfterS: 1 });
+    },
+
+    async resolve(key, request) {
+      for (let tries = 1; tries <= TRIES; tries += 1) {
+        const record = await read(key);
+        const result = await write(record, resolveEdit(record, heldDelivery(record, request.deliveryId), request, clock.now()));
+        if (typeof result === 'object') return result;
+        if (result === 'leased') break;
+      }
+      throw new SignalboxError('record-busy', 'A worker holds the record just now; try again', { retryAfterS: 1 });
+    },
+  };
+}
+
+function cancelEdit(record: WorkRecord, request: RecordEvent, now: number): Edit {
+  // A delivery with an open intent is left to the next holder, which finds out (or holds) what became of it.
+  const cancelled = record.deliveries
+    .filter((delivery) => isOpen(delivery) && delivery.intentAt === null)
+    .map((delivery): Delivery => ({ ...delivery, status: 'cancelled', reason: 'cancel.requested', dueAt: null, settledAt: now }));
+  const events = cancelled.map((delivery): RecordEvent => ({ ...request, name: 'cancelled', deliveryId: delivery.id }));
+  return { deliveries: cancelled, ledger: [], events: [request, ...events], cancelRequestedAt: record.cancelRequestedAt ?? now };
+}
+
+function heldDelivery(record: WorkRecord, deliveryId: string | undefined): Delivery {
+  const held = record.deliveries.filter(
+    (delivery) => delivery.status === 'held' && (deliveryId === undefined || delivery.id === deliveryId),
+  );
+  const [only, ...others] = held;
+  if (only === undefined) throw new SignalboxError('conflict', 'No such delivery of the record is held');
+  if (others.length > 0) {
+    throw new SignalboxError('conflict', 'Several deliveries are held: name one', {
+      fields: [{ pointer: '/deliveryId', detail: `one of ${held.map((delivery) => delivery.id).join(', ')}` }],
+    });
+  }
+  return only;
+}
+
+function resolveEdit(record: WorkRecord, held: Delivery, request: ResolveRequest, now: number): Edit {
+  const rule = `resolve.${request.resolution}`;
+  const entry: LedgerEntry = {
+    operationId: held.operationId,
+    deliveryId: held.id,
+    attempt: held.attempts,
+    kind: 'outcome',
+    at: now,
+    worker: request.actor,
+    token: record.lockToken,
+    provider: 'person',
+    result: request.resolution === 'delivered' ? 'delivered' : 'resolved',
+  };
+  const event: RecordEvent = {
+    at: now,
+    name: 'resolved',
+    rule,
+    actor: request.actor,
+    clock: 'worker',
+    deliveryId: held.id,
+    detail: { resolution: request.resolution, note: request.note ?? null },
+  };
+  return {
+    deliveries: [resolved(record, held, request.resolution, rule, now)],
+    ledger: [entry],
+    events: [event],
+    cancelRequestedAt: record.cancelRequestedAt,
+  };
+}
+
+function resolved(record: WorkRecord, held: Delivery, resolution: Resolution, rule: string, now: number): Delivery {
+  switch (resolution) {
+    case 'delivered':
+      return { ...held, status: 'delivered', reason: rule, failure: null, settledAt: now };
+    case 'resend':
+      // Due at a time that the store's own clock has passed for certain, whatever ours says.
+      return { ...held, status: 'queued', reason: rule, dueAt: record.createdAt, intentAt: null, settledAt: null };
+    case 'dead':
+      return asDead(record.workload, held, held.failure ?? { code: 'resolved_dead', message: 'given up by a person' }, rule, now);
+  }
+}

@@ -1,0 +1,92 @@
+import type { Clock } from '../ports/clock.js';
+import type { Watch } from '../ports/watch.js';
+
+export interface BreakerSettings {
+  /** Failures in a row that open it. */
+  readonly breakerFailures: number;
+  /** How long it stays open before one call may try, milliseconds. */
+  readonly breakerOpenMs: number;
+}
+
+/** `failure`: the provider is unwell. `success`: it answered, even if with a refusal. `neutral`: the call says nothing about it. */
+export type BreakerVerdict = 'success' | 'failure' | 'neutral';
+
+export type Admission =
+  | { readonly admitted: true; report(verdict: BreakerVerdict): void }
+  | { readonly admitted: false; readonly retryInMs: number };
+
+export interface Breakers {
+  /** Asks the breaker of this provider; every admission is to be reported once. */
+  enter(provider: string): Admission;
+}
+
+interface State {
+  failures: number;
+  /** On the monotonic clock; null while closed. */
+  openUntil: number | null;
+  probing: boolean;
+}
+
+/** Closed breakers hold nothing worth keeping: past this many, the oldest of them are forgotten. */
+const REMEMBERED = 1000;
+
+/**
+ * One circuit breaker per provider: closed → (failures in a row) → open → (after a while) half-open, where one call
+ * tries → closed or open again. Kept in memory: after a restart the provider is simply tried.
+ */
+export function createBreakers(clock: Clock, settings: BreakerSettings, watch: Watch): Breakers {
+  const states = new Map<string, State>();
+
+  const stateOf = (provider: string): State => {
+    const known = states.get(provider);
+    if (known !== undefined) return known;
+    if (states.size >= REMEMBERED) {
+      for (const [name, state] of states) {
+        if (state.openUntil === null) states.delete(name);
+        if (states.size < REMEMBERED) break;
+      }
+    }
+    const fresh: State = { failures: 0, openUntil: null, probing: false };
+    states.set(provider, fresh);
+    return fresh;
+  };
+
+  const close = (provider: string, state: State): void => {
+    state.failures = 0;
+    if (state.openUntil === null) return;
+    state.openUntil = null;
+    watch({ kind: 'breaker', name: provider, state: 'closed' });
+  };
+
+  const fail = (provider: string, state: State, probe: boolean): void => {
+    state.failures += 1;
+    if (!probe && state.failures < settings.breakerFailures) return;
+    // Late failures of calls that were under way when it opened do not push the end further out.
+    if (!probe && state.openUntil !== null) return;
+    state.openUntil = clock.monotonic() + settings.breakerOpenMs;
+    watch({ kind: 'breaker', name: provider, state: 'open' });
+  };
+
+  return {
+    enter(provider) {
+      const state = stateOf(provider);
+      let probe = false;
+      if (state.openUntil !== null) {
+        const retryInMs = state.openUntil - clock.monotonic();
+        if (retryInMs > 0) return { admitted: false, retryInMs };
+        if (state.probing) return { admitted: false, retryInMs: Math.min(1000, settings.breakerOpenMs) };
+        probe = true;
+        state.probing = true;
+        watch({ kind: 'breaker', name: provider, state: 'half-open' });
+      }
+      return {
+        admitted: true,
+        report(verdict) {
+          if (probe) state.probing = false;
+          if (verdict === 'success') close(provider, state);
+          else if (verdict === 'failure') fail(provider, state, probe);
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,284 @@
+import type { Chance } from '../ports/chance.js';
+import type { Channel, Outcome } from '../ports/channel.js';
+import type { Clock, Timers } from '../ports/clock.js';
+import type { Delivery, LedgerEntry, RecordEvent } from '../ports/record.js';
+import type { Watch } from '../ports/watch.js';
+import type { Breakers, BreakerVerdict } from './breaker.js';
+import { asDead } from './dead-letter.js';
+import { isOpen } from './envelope.js';
+import type { Lease, LeasedChange } from './lease.js';
+import { judge, type Verdict } from './outcome.js';
+import type { PipelineSettings } from './settings.js';
+import type { Workload } from './workload.js';
+
+export interface DeliverDeps {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly chance: Chance;
+  readonly breakers: Breakers;
+  readonly watch: Watch;
+  readonly settings: PipelineSettings;
+}
+
+/** `applied`: all that was due is written and the lease given back. `stale`: someone else holds the record. */
+export type Delivered = 'applied' | 'stale';
+
+/**
+ * Works on one leased record: every delivery that is due goes decide → intent → effect → outcome, side by side; the
+ * last write gives the lease back. This is the only place where effects are brought about.
+ */
+export async function deliver(deps: DeliverDeps, workload: Workload, lease: Lease): Promise<Delivered> {
+  const pass = new Pass(deps, workload, lease);
+  return pass.run();
+}
+
+const EXHAUSTED = { code: 'claims_exhausted', message: 'claimed again and again without any progress: it may kill its worker' } as const;
+const LOST = { code: 'outcome_lost', message: 'the worker was lost between intent and outcome' } as const;
+const NO_CHANNEL = { code: 'channel_missing', message: 'no channel of this name is configured' } as const;
+const LEASE_GONE = { code: 'lease_lost', message: 'the lease may have run out before the call; nothing was sent' } as const;
+
+/** One pass over one leased record. */
+class Pass {
+  /** Events and entries that go out with the next write. */
+  private pending: RecordEvent[] = [];
+  private left = 0;
+
+  constructor(
+    private readonly deps: DeliverDeps,
+    private readonly workload: Workload,
+    private readonly lease: Lease,
+  ) {}
+
+  async run(): Promise<Delivered> {
+    const { lease } = this;
+    const now = lease.now();
+    this.noteClaim(now);
+    const open = lease.record.deliveries.filter(isOpen);
+    if (lease.record.barrenClaims > this.deps.settings.maxClaims) return this.giveUp(open, now);
+    const cancelled = lease.record.cancelRequestedAt !== null;
+    const due = open.filter((delivery) => cancelled || delivery.intentAt !== null || (delivery.dueAt !== null && delivery.dueAt <= now));
+    if (due.length === 0) return this.write({ deliveries: [], ledger: [], events: [], release: true });
+    this.left = due.length;
+    // All are waited for, also when one fails: the lease must not be dropped under a call that is under way.
+    const results = await Promise.allSettled(due.map((delivery) => this.one(delivery)));
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+    return results.some((result) => result.status === 'fulfilled' && result.value === 'stale') ? 'stale' : 'applied';
+  }
+
+  /** From here on one delivery: the chain in reading order. */
+  private async one(delivery: Delivery): Promise<Delivered> {
+    const channel = this.channelOf(delivery);
+    if (channel === null) return this.rest(asDead(this.workload.name, delivery, NO_CHANNEL, 'channel.missing', this.lease.now()), 'dead');
+
+    const carried: LedgerEntry[] = [];
+    let current = delivery;
+    if (delivery.intentAt !== null) {
+      const recovered = await this.recover(delivery, channel);
+      if (recovered.verdict.delivery.status !== 'deferred') return this.settle(recovered.verdict, recovered.entry);
+      carried.push({ ...recovered.entry, result: recovered.verdict.result });
+      this.pending.push(this.event('recovered', 'unknown.send-again', delivery.id, { attempt: delivery.attempts }));
+      current = { ...recovered.verdict.delivery, dueAt: this.lease.now() };
+    }
+
+    if (this.lease.record.cancelRequestedAt !== null)
+      return this.rest(atRest(current, 'cancelled', 'cancel.requested', this.lease.now()), 'cancelled', carried);
+    const decision = this.workload.decide(this.lease.record, current, this.lease.now());
+    if (decision.kind === 'defer') return this.putOff(current, decision.rule, decision.until, carried);
+    if (decision.kind !== 'send') {
+      const status = decision.kind === 'skip' ? 'skipped' : 'expired';
+      return this.rest(atRest(current, status, decision.rule, this.lease.now()), status, carried);
+    }
+
+    const provider = channel.provider(current.recipient);
+    const admission = this.deps.breakers.enter(provider);
+    if (!admission.admitted) return this.putOff(current, 'breaker.open', this.breakerEnd(admission.retryInMs), carried);
+    let verdict: BreakerVerdict = 'neutral';
+    try {
+      const intent = await this.intend(current, provider, carried);
+      if (intent === 'stale') return 'stale';
+      const startedAt = this.deps.clock.monotonic();
+      const outcome = await this.effect(intent, channel);
+      verdict = breakerVerdict(outcome);
+      const entry = this.entry(intent, provider, 'outcome', Math.round(this.deps.clock.monotonic() - startedAt));
+      return await this.settle(this.judge(intent, channel, outcome), withOutcome(entry, outcome));
+    } finally {
+      admission.report(verdict);
+    }
+  }
+
+  /** The intent is stored before the call: `attempts` rises with it, and a crash from here on is an unknown outcome. */
+  private async intend(delivery: Delivery, provider: string, carried: readonly LedgerEntry[]): Promise<Delivery | 'stale'> {
+    const now = this.lease.now();
+    const intent: Delivery = {
+      ...delivery,
+      status: 'processing',
+      attempts: delivery.attempts + 1,
+      dueAt: now,
+      intentAt: now,
+      reason: null,
+    };
+    const entry = this.entry(intent, provider, 'intent');
+    const event = this.event('attempted', 'send', intent.id, { attempt: intent.attempts, provider });
+    const written = await this.write({ deliveries: [intent], ledger: [...carried, entry], events: [event], release: false });
+    return written === 'stale' ? 'stale' : intent;
+  }
+
+  /** The call itself, within its time limit and only while the lease is safe. */
+  private async effect(delivery: Delivery, channel: Channel): Promise<Outcome> {
+    if (!this.lease.safe()) return { kind: 'retry', failure: LEASE_GONE };
+    const limit = new AbortController();
+    const stop = (): void => limit.abort();
+    const timer = this.deps.timers.after(this.deps.settings.sendTimeoutMs, stop);
+    this.lease.signal.addEventListener('abort', stop, { once: true });
+    try {
+      return await channel.send(this.workload.effect(this.lease.record, delivery), limit.signal);
+    } catch (error) {
+      // A channel promises not to reject. One that does has told us nothing about the effect.
+      this.deps.watch({ kind: 'trouble', where: `channel.${channel.name}`, error });
+      return { kind: 'unknown', failure: { code: 'channel_error', message: 'the channel failed in an unforeseen way' } };
+    } finally {
+      timer.cancel();
+      this.lease.signal.removeEventListener('abort', stop);
+    }
+  }
+
+  /** An intent without an outcome: a worker was lost in between. What may be done follows from the provider's class. */
+  private async recover(delivery: Delivery, channel: Channel): Promise<{ verdict: Verdict; entry: LedgerEntry }> {
+    let outcome: Outcome = { kind: 'unknown', failure: LOST };
+    if (channel.effectClass === 'queryable' && channel.query !== undefined) {
+      const answer = await channel.query(delivery.operationId, this.lease.signal);
+      if (answer === 'done') outcome = { kind: 'done' };
+      if (answer === 'not-done') outcome = { kind: 'retry', failure: LOST };
+    }
+    const entry = this.entry(delivery, channel.provider(delivery.recipient), 'outcome');
+    return { verdict: this.judge(delivery, channel, outcome), entry: withOutcome(entry, outcome) };
+  }
+
+  private judge(delivery: Delivery, channel: Channel, outcome: Outcome): Verdict {
+    const on = {
+      workload: this.workload.name,
+      delivery,
+      effectClass: channel.effectClass,
+      policy: this.workload.onUnknown(delivery),
+      cancelRequested: this.lease.record.cancelRequestedAt !== null,
+      now: this.lease.now(),
+      settings: this.deps.settings,
+      chance: this.deps.chance,
+    };
+    return judge(on, outcome);
+  }
+
+  private settle(verdict: Verdict, entry: LedgerEntry): Promise<Delivered> {
+    const { delivery } = verdict;
+    const retryAt = delivery.status === 'deferred' && delivery.dueAt !== null ? { retryAt: delivery.dueAt } : {};
+    const written: LedgerEntry = { ...entry, result: verdict.result, ...retryAt };
+    this.deps.watch({ kind: 'attempted', record: this.lease.record, delivery, entry: written });
+    const detail = { attempt: entry.attempt, result: verdict.result, code: entry.failure?.code ?? null, retryAt: retryAt.retryAt ?? null };
+    return this.finish(delivery, [written], this.event(verdict.event, verdict.rule, delivery.id, detail));
+  }
+
+  private rest(delivery: Delivery, name: string, carried: readonly LedgerEntry[] = []): Promise<Delivered> {
+    return this.finish(delivery, carried, this.event(name, delivery.reason ?? name, delivery.id, { code: delivery.failure?.code ?? null }));
+  }
+
+  /** No attempt is spent on waiting. */
+  private putOff(delivery: Delivery, rule: string, until: number, carried: readonly LedgerEntry[]): Promise<Delivered> {
+    const deferred: Delivery = { ...delivery, status: 'deferred', reason: rule, dueAt: until, intentAt: null };
+    return this.finish(deferred, carried, this.event('deferred', rule, delivery.id, { until }));
+  }
+
+  private async finish(delivery: Delivery, ledger: readonly LedgerEntry[], event: RecordEvent): Promise<Delivered> {
+    this.left -= 1;
+    const written = await this.write({ deliveries: [delivery], ledger, events: [event], release: this.left === 0 });
+    if (written === 'applied') this.tellSettled(delivery);
+    return written;
+  }
+
+  /** An intent without outcome stays unknown, even now: it is held, not dead. */
+  private async giveUp(open: readonly Delivery[], now: number): Promise<Delivered> {
+    const given = open.map((delivery) =>
+      delivery.intentAt === null
+        ? asDead(this.workload.name, delivery, EXHAUSTED, 'claims.exhausted', now)
+        : atRest({ ...delivery, failure: EXHAUSTED }, 'held', 'claims.exhausted', now),
+    );
+    const events = given.map((delivery) =>
+      this.event(delivery.status, 'claims.exhausted', delivery.id, { claims: this.lease.record.claims }),
+    );
+    const written = await this.write({ deliveries: given, ledger: [], events, release: true });
+    if (written === 'applied') for (const delivery of given) this.tellSettled(delivery);
+    return written;
+  }
+
+  private tellSettled(delivery: Delivery): void {
+    const { record } = this.lease;
+    this.deps.watch({ kind: 'settled', record, delivery, sinceAcceptMs: this.lease.now() - record.createdAt });
+  }
+
+  private write(change: LeasedChange): Promise<Delivered> {
+    const events = [...this.pending, ...change.events];
+    this.pending = [];
+    return this.lease.commit({ ...change, events });
+  }
+
+  /** The claim leaves its event with the first write under it: alone it would cost a write more per item. */
+  private noteClaim(now: number): void {
+    const { record } = this.lease;
+    const takenOver = record.barrenClaims > 1 || record.deliveries.some((delivery) => delivery.intentAt !== null);
+    if (takenOver) this.pending.push(this.event('fenced', 'lease.expired', undefined, { token: record.lockToken - 1 }, now));
+    this.pending.push(this.event('claimed', 'claim.due', undefined, { token: record.lockToken, claims: record.claims }, now));
+  }
+
+  private breakerEnd(retryInMs: number): number {
+    // Spread, so that what waited for one breaker does not come back as one.
+    return this.lease.now() + retryInMs + Math.floor(this.deps.chance.next() * this.deps.settings.breakerOpenMs);
+  }
+
+  private channelOf(delivery: Delivery): Channel | null {
+    try {
+      return this.workload.channel(delivery);
+    } catch {
+      return null;
+    }
+  }
+
+  private entry(delivery: Delivery, provider: string, kind: LedgerEntry['kind'], durationMs?: number): LedgerEntry {
+    return {
+      operationId: delivery.operationId,
+      deliveryId: delivery.id,
+      attempt: delivery.attempts,
+      kind,
+      at: this.lease.now(),
+      worker: this.lease.ref.worker,
+      token: this.lease.ref.token,
+      provider,
+      ...(durationMs === undefined ? {} : { durationMs }),
+    };
+  }
+
+  private event(
+    name: string,
+    rule: string,
+    deliveryId: string | undefined,
+    detail: NonNullable<RecordEvent['detail']>,
+    at = this.lease.now(),
+  ): RecordEvent {
+    return { at, name, rule, actor: this.lease.ref.worker, clock: 'store', detail, ...(deliveryId === undefined ? {} : { deliveryId }) };
+  }
+}
+
+function atRest(delivery: Delivery, status: 'cancelled' | 'skipped' | 'expired' | 'held', rule: string, now: number): Delivery {
+  return { ...delivery, status, reason: rule, dueAt: null, intentAt: null, settledAt: now };
+}
+
+function withOutcome(entry: LedgerEntry, outcome: Outcome): LedgerEntry {
+  if (outcome.kind === 'done') return outcome.receipt === undefined ? entry : { ...entry, receipt: outcome.receipt };
+  return { ...entry, failure: outcome.failure };
+}
+
+/** A refusal (a bad address, say) and a request to slow down come from a provider that is well. */
+function breakerVerdict(outcome: Outcome): BreakerVerdict {
+  if (outcome.kind === 'done' || outcome.kind === 'dead') return 'success';
+  if (outcome.kind === 'unknown') return 'failure';
+  return outcome.throttled === true || outcome.failure.code === LEASE_GONE.code ? 'neutral' : 'failure';
+}

@@ -1,0 +1,70 @@
+import type { Chance, Ids } from '../ports/chance.js';
+import type { Clock, Timers } from '../ports/clock.js';
+import type { Outbox } from '../ports/outbox.js';
+import type { WakeUpQueue } from '../ports/queue.js';
+import type { RecordReader } from '../ports/reader.js';
+import type { RecordStore } from '../ports/store.js';
+import type { Watch } from '../ports/watch.js';
+import { type Accept, createAccept } from './accept.js';
+import { type Amend, createAmend } from './amend.js';
+import { createBreakers } from './breaker.js';
+import { createConsumer } from './consume.js';
+import { createRelay } from './relay.js';
+import type { PipelineSettings } from './settings.js';
+import type { Workload } from './workload.js';
+
+/** Everything the pipeline needs from outside; a simulation gives its own. */
+export interface PipelineDeps {
+  readonly store: RecordStore;
+  readonly reader: RecordReader;
+  readonly outbox: Outbox;
+  readonly queue: WakeUpQueue;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly chance: Chance;
+  readonly ids: Ids;
+  readonly watch: Watch;
+  readonly settings: PipelineSettings;
+  /** Names this process in locks, logs and events. */
+  readonly worker: string;
+  readonly workloads: readonly Workload[];
+  /** False: accept and publish, consume nothing. */
+  readonly consume: boolean;
+}
+
+export interface Pipeline extends Amend {
+  readonly accept: Accept;
+  start(): void;
+  /** Drains: takes nothing more, hands back what is not begun, waits for what is. Twice is fine. */
+  stop(): Promise<void>;
+  /** During a drain that takes too long: aborts what is under way, so that `stop` can resolve. */
+  abandon(): void;
+}
+
+export function createPipeline(deps: PipelineDeps): Pipeline {
+  const relay = createRelay(deps);
+  const consumer = createConsumer({
+    ...deps,
+    breakers: createBreakers(deps.clock, deps.settings, deps.watch),
+    workloads: new Map(deps.workloads.map((workload) => [workload.name, workload])),
+    expect: (inMs) => relay.expect(inMs),
+  });
+  let stopped: Promise<void> | undefined;
+
+  const drain = async (): Promise<void> => {
+    // The consumer first: what it hands back is published by nobody here, but by whoever lives on.
+    await consumer.stop();
+    await relay.stop();
+  };
+
+  return {
+    accept: createAccept({ ...deps, relay }),
+    ...createAmend({ ...deps, relay }),
+    start() {
+      relay.start();
+      if (deps.consume) consumer.start();
+    },
+    stop: () => (stopped ??= drain()),
+    abandon: () => consumer.abandon(),
+  };
+}
