@@ -5,13 +5,15 @@ import type { Mode } from './config/setting.js';
 import { MODES } from './config/setting.js';
 import type { AnySetting, SettingName, Values } from './config/settings.js';
 import { SETTINGS } from './config/settings.js';
+import type { LATER, SERVERS } from './config/settings-later.js';
 
 /** Values that are only checked, or that {@link Config} holds in a more useful form. */
 const FOLDED = ['heartbeatMs', 'workerId', 'sink', 'dataDir', 'databaseUrl', 'storeDriver', 'queueDriver', 'ingressMode'] as const;
 
 type Folded = (typeof FOLDED)[number];
 
-type Dead = keyof typeof import('./config/settings-later.js').LATER | keyof typeof import('./config/settings-later.js').SERVERS;
+/** Settings that nothing reads yet. */
+type Dead = keyof typeof LATER | keyof typeof SERVERS;
 
 /** The configuration of one process, complete and checked. A name that ends in Ms is in milliseconds; `null`: not set. */
 export interface Config extends Omit<Values, Folded | Dead> {
