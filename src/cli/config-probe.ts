@@ -90,7 +90,7 @@ async function answersAsSignalbox(config: Config): Promise<boolean> {
 async function ports(config: Config): Promise<Probe[]> {
   const wanted = [{ name: 'API port', host: config.host, port: config.port }];
   if (config.sink) wanted.push({ name: 'sink port', host: '127.0.0.1', port: config.sinkSmtpPort });
-  const taken = await Promise.all(wanted.map(({ host, port }) => (port === 0 ? null : whyTaken(host, port))));
+  const taken = await Promise.all(wanted.map(async ({ host, port }) => (port === 0 ? null : whyTaken(host, port))));
   const running = taken.some((why) => why !== null) && config.port !== 0 && (await answersAsSignalbox(config));
   return wanted.map(({ name, host, port }, at) => {
     const why = taken[at] ?? null;

@@ -11,7 +11,7 @@ export const STORE = {
   }),
   databaseUrl: setting({
     env: 'DATABASE_URL',
-    kind: optional(text('empty, or a URL whose scheme names the store (file:./data)', /^[a-z][a-z0-9+.-]*:\S+$/i)),
+    kind: optional(text('a URL whose scheme names the store (file:./data)', /^[a-z][a-z0-9+.-]*:\S*$/i)),
     default: null,
     defaultText: 'none: the embedded store in DATA_DIR',
     secret: true,
