@@ -1,6 +1,7 @@
 import type { Ids } from '../ports/chance.js';
 import type { Clock } from '../ports/clock.js';
-import type { Correlation, Delivery, Priority } from '../ports/record.js';
+import type { RecordReader } from '../ports/reader.js';
+import type { Correlation, Delivery, Priority, WorkRecord } from '../ports/record.js';
 import type { AcceptResult, Draft, RecordStore } from '../ports/store.js';
 import type { Watch } from '../ports/watch.js';
 import { deliveryIdOf, fingerprintOf, operationIdOf, recordIdOf } from './envelope.js';
@@ -22,10 +23,15 @@ export interface Submission {
   readonly correlation: Correlation;
 }
 
-export type Accept = (submission: Submission) => Promise<AcceptResult>;
+export interface Accept {
+  (submission: Submission): Promise<AcceptResult>;
+  /** The record that this submission's key already stands for, or null: for checks that bind new work only. */
+  known(submission: Submission): Promise<WorkRecord | null>;
+}
 
 interface Deps {
   readonly store: RecordStore;
+  readonly reader: RecordReader;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly relay: Relay;
@@ -37,7 +43,7 @@ interface Deps {
  * idempotency key's, so the write itself tells new from known; there is no look-up before it and no race with it.
  */
 export function createAccept(deps: Deps): Accept {
-  return async (submission) => {
+  const accept = async (submission: Submission): Promise<AcceptResult> => {
     const draft = draftOf(submission, deps.clock.now(), deps.ids);
     const [result] = await deps.store.accept([draft]);
     if (result === undefined) throw new Error('the store answered an accept with nothing');
@@ -45,6 +51,15 @@ export function createAccept(deps: Deps): Accept {
     if (result.outcome === 'created') wake(deps, result.record.dueAt, draft, result);
     return result;
   };
+  const known = async (submission: Submission): Promise<WorkRecord | null> => {
+    const id = recordIdFor(submission);
+    return id === null ? null : deps.reader.get({ tenant: submission.tenant, id });
+  };
+  return Object.assign(accept, { known });
+}
+
+function recordIdFor({ tenant, principal, workload, key }: Submission): string | null {
+  return key === null ? null : recordIdOf({ tenant, principal, operation: `${workload}.accept`, key });
 }
 
 function wake(deps: Deps, dueAt: number | null, draft: Draft, result: AcceptResult): void {
@@ -55,7 +70,7 @@ function wake(deps: Deps, dueAt: number | null, draft: Draft, result: AcceptResu
 
 function draftOf(submission: Submission, now: number, ids: Ids): Draft {
   const { workload, tenant, principal, key, userId, priority, payload, targets, scheduledFor, correlation } = submission;
-  const id = key === null ? ids.next() : recordIdOf({ tenant, principal, operation: `${workload}.accept`, key });
+  const id = recordIdFor(submission) ?? ids.next();
   const later = scheduledFor !== null && scheduledFor > now;
   const dueAt = later ? scheduledFor : now;
   const deliveries: readonly Delivery[] = targets.map(({ channel, recipient }) => ({

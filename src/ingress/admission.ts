@@ -1,0 +1,80 @@
+import { SignalboxError } from '../errors.js';
+import type { Clock, Timer, Timers } from '../ports/clock.js';
+import type { RecordReader } from '../ports/reader.js';
+import type { Fact } from '../ports/watch.js';
+
+const SAMPLE_MS = 1000;
+/** Longest Retry-After given, seconds. */
+const RETRY_AFTER_MAX_S = 60;
+
+interface Deps {
+  readonly reader: RecordReader;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  /** Open records past which nothing more is accepted. */
+  readonly maxBacklog: number;
+}
+
+/** Keeps the backlog bounded: past its limit new work is refused, with a Retry-After from the rate at which it drains. */
+export interface Admission {
+  start(): void;
+  stop(): void;
+  /** Told of every fact, to know between samples what came and went. */
+  count(fact: Fact): void;
+  /** Nothing more is accepted from here on. */
+  close(): void;
+  /** @throws SignalboxError `draining` or `backlog-full` */
+  admit(): void;
+}
+
+export function createAdmission({ reader, clock, timers, maxBacklog }: Deps): Admission {
+  let open = 0;
+  let drained = 0;
+  let ratePerSecond = 0;
+  let sampledAt = clock.monotonic();
+  let timer: Timer | undefined;
+  let running = false;
+  let closed = false;
+
+  const sample = async (): Promise<void> => {
+    try {
+      const backlog = await reader.backlog();
+      const seconds = Math.max(0.001, (clock.monotonic() - sampledAt) / 1000);
+      ratePerSecond = drained / seconds;
+      open = backlog.open;
+      drained = 0;
+      sampledAt = clock.monotonic();
+    } catch {
+      // The store does not answer: the last sample stands, and the accept itself will say so.
+    }
+    if (running) timer = timers.after(SAMPLE_MS, () => void sample());
+  };
+
+  return {
+    start() {
+      if (running) return;
+      running = true;
+      void sample();
+    },
+    stop() {
+      running = false;
+      timer?.cancel();
+    },
+    count(fact) {
+      if (fact.kind === 'accepted' && fact.outcome === 'created') open += 1;
+      if (fact.kind === 'settled' && fact.record.dueAt === null) {
+        open = Math.max(0, open - 1);
+        drained += 1;
+      }
+    },
+    close() {
+      closed = true;
+    },
+    admit() {
+      if (closed) throw new SignalboxError('draining', 'The server is shutting down; send it again', { retryAfterS: 1 });
+      if (open < maxBacklog) return;
+      const retryAfterS = Math.min(RETRY_AFTER_MAX_S, Math.max(1, (open - maxBacklog + 1) / Math.max(1, ratePerSecond)));
+      throw new SignalboxError('backlog-full', `${open} records are open, the limit is ${maxBacklog}`, { retryAfterS });
+    },
+  };
+}

@@ -1,0 +1,95 @@
+import cors from 'cors';
+import express, { type Express, type RequestHandler, type Router } from 'express';
+import helmet from 'helmet';
+import { RateLimiterMemory } from 'rate-limiter-flexible';
+import { SignalboxError } from '../errors.js';
+import type { Ids } from '../ports/chance.js';
+import type { Clock } from '../ports/clock.js';
+import { jsonBody } from './body.js';
+import { identityOf } from './identity.js';
+import { notFound, type OnInternalError, problemHandler } from './problem.js';
+import { correlationOf, requestId } from './request-id.js';
+
+/** One finished request: what the access log and the HTTP metrics are made of. */
+export interface Served {
+  readonly method: string;
+  /** The route's pattern, `unmatched` where there is none. */
+  readonly route: string;
+  readonly status: number;
+  readonly durationMs: number;
+  readonly requestId: string;
+}
+
+export interface ServerOptions {
+  readonly ids: Ids;
+  readonly clock: Clock;
+  readonly corsOrigins: readonly string[];
+  /** Requests per client and minute; 0 for no limit. */
+  readonly rateLimitPerMinute: number;
+  readonly onServed: (served: Served) => void;
+  readonly onInternalError: OnInternalError;
+  /** Mounted before the body is read: health, metrics. */
+  readonly open: readonly Router[];
+  /** Routers that read bodies of their own way (the sink). */
+  readonly mounted: readonly { readonly path: string; readonly router: Router }[];
+  /** The API itself, at each of its paths, in order. */
+  readonly api: readonly { readonly path: string; readonly router: Router }[];
+}
+
+/** The HTTP way in: what every request passes, in reading order. */
+export function createServer(options: ServerOptions): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  // Answers are small and never asked for conditionally; hashing each would cost more than it saves.
+  app.disable('etag');
+  app.set('query parser', 'simple');
+
+  app.use(requestId(options.ids));
+  app.use(served(options.clock, options.onServed));
+  app.use(helmet());
+  for (const router of options.open) app.use(router);
+  for (const { path, router } of options.mounted) app.use(path, router);
+  if (options.corsOrigins.length > 0) app.use(cors({ origin: options.corsOrigins.includes('*') ? '*' : [...options.corsOrigins] }));
+  if (options.rateLimitPerMinute > 0) app.use(rateLimit(options.rateLimitPerMinute));
+  app.use(jsonBody);
+  for (const { path, router } of options.api) app.use(path, router);
+  app.use(notFound);
+  app.use(problemHandler(options.onInternalError));
+  return app;
+}
+
+function served(clock: Clock, onServed: ServerOptions['onServed']): RequestHandler {
+  return (request, response, next) => {
+    const startedAt = clock.monotonic();
+    response.once('finish', () => {
+      const pattern: unknown = request.route?.path;
+      const route = typeof pattern === 'string' ? `${request.baseUrl}${pattern}` : 'unmatched';
+      onServed({
+        method: request.method,
+        route,
+        status: response.statusCode,
+        durationMs: clock.monotonic() - startedAt,
+        requestId: correlationOf(response).requestId,
+      });
+    });
+    next();
+  };
+}
+
+function rateLimit(perMinute: number): RequestHandler {
+  const limiter = new RateLimiterMemory({ points: perMinute, duration: 60 });
+  return (request, response, next) => {
+    const { tenant, principal } = identityOf(request);
+    limiter.consume(`${tenant}/${principal}/${request.ip ?? ''}`).then(
+      (state) => {
+        response.setHeader('RateLimit-Policy', `"default";q=${perMinute};w=60`);
+        response.setHeader('RateLimit', `"default";r=${state.remainingPoints};t=${Math.ceil(state.msBeforeNext / 1000)}`);
+        next();
+      },
+      (refusal: unknown) => {
+        const waitMs = typeof refusal === 'object' && refusal !== null && 'msBeforeNext' in refusal ? Number(refusal.msBeforeNext) : 1000;
+        next(new SignalboxError('rate-limited', `More than ${perMinute} requests in a minute`, { retryAfterS: waitMs / 1000 }));
+      },
+    );
+  };
+}

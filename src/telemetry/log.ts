@@ -1,0 +1,85 @@
+import { pino } from 'pino';
+import type { Fact } from '../ports/watch.js';
+
+export type Log = ReturnType<typeof createLog>;
+
+/** Fields that may hold personal data or secrets, wherever a careless line puts them. */
+const REDACTED = [
+  'recipient',
+  'to',
+  'email',
+  'phone',
+  'webhook',
+  'pushToken',
+  'subject',
+  'body',
+  'data',
+  'authorization',
+  'cookie',
+  'password',
+  'secret',
+  'token',
+];
+
+/** JSON lines on standard output: level as a word, ISO 8601 time, the process's name; personal data redacted. */
+export function createLog(options: { readonly level: string; readonly worker: string; readonly version: string }) {
+  return pino({
+    level: options.level,
+    base: { service: 'signalbox', version: options.version, worker: options.worker },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+    redact: { paths: REDACTED.flatMap((field) => [field, `*.${field}`]), censor: '[redacted]' },
+  });
+}
+
+/**
+ * The pipeline's facts as log lines: one wide line per delivery that came to rest or was put off, and one for each
+ * thing an operator would ask about. No content and no recipient is ever logged.
+ */
+export function logFact(log: Log, fact: Fact): void {
+  switch (fact.kind) {
+    case 'settled': {
+      const { record, delivery } = fact;
+      const line = {
+        requestId: record.correlation.requestId,
+        tenant: record.tenant,
+        workload: record.workload,
+        recordId: record.id,
+        deliveryId: delivery.id,
+        operationId: delivery.operationId,
+        channel: delivery.channel,
+        status: delivery.status,
+        reason: delivery.reason,
+        attempts: delivery.attempts,
+        claims: record.claims,
+        code: delivery.failure?.code,
+        dueAt: delivery.dueAt === null ? undefined : new Date(delivery.dueAt).toISOString(),
+        sinceAcceptMs: Math.round(fact.sinceAcceptMs),
+      };
+      if (delivery.status === 'dead' || delivery.status === 'held') log.warn(line, `delivery ${delivery.status}`);
+      else log.info(line, `delivery ${delivery.status}`);
+      return;
+    }
+    case 'fenced':
+      log.warn(
+        { requestId: fact.record.correlation.requestId, recordId: fact.record.id, during: fact.during },
+        'write refused: the lease had passed on',
+      );
+      return;
+    case 'lease-lost':
+      log.warn({ requestId: fact.record.correlation.requestId, recordId: fact.record.id, why: fact.why }, 'lease lost');
+      return;
+    case 'breaker':
+      log.warn({ breaker: fact.name, state: fact.state }, `circuit breaker ${fact.state}`);
+      return;
+    case 'trouble':
+      log.error({ where: fact.where, err: fact.error }, 'trouble: will be tried again');
+      return;
+    case 'accepted':
+    case 'published':
+    case 'claimed':
+    case 'attempted':
+    case 'wake-up-settled':
+      log.trace({ fact: fact.kind }, fact.kind);
+  }
+}

@@ -1,0 +1,155 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { WakeUpQueue } from '../ports/queue.js';
+import type { RecordReader } from '../ports/reader.js';
+import type { Fact } from '../ports/watch.js';
+
+/** Seconds. From a commit on a good disk to a provider that takes its whole time limit. */
+const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+/** Distinct provider names that get a label of their own; label sets are bounded. */
+const PROVIDERS_NAMED = 50;
+const BREAKER_CODE = { closed: 0, 'half-open': 1, open: 2 } as const;
+
+/** Every metric of the platform: name, type, labels and help text in one place. */
+export interface Metrics {
+  /** Counts a fact of the pipeline. */
+  count(fact: Fact): void;
+  /** @param route the route's pattern, never the path: label sets are bounded */
+  http(method: string, route: string, status: number, seconds: number): void;
+  /** Prometheus text exposition format. */
+  text(): Promise<string>;
+  /** The same as JSON. */
+  json(): Promise<unknown>;
+  readonly contentType: string;
+}
+
+interface Sources {
+  readonly reader: RecordReader;
+  readonly queue: WakeUpQueue;
+}
+
+export function createMetrics({ reader, queue }: Sources): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []): Counter<L> =>
+    new Counter({ name, help, labelNames: [...labelNames], registers: [registry] });
+  const histogram = <L extends string>(name: string, help: string, labelNames: readonly L[]): Histogram<L> =>
+    new Histogram({ name, help, labelNames: [...labelNames], buckets: BUCKETS, registers: [registry] });
+
+  const accepted = counter('signalbox_accepted_total', 'Calls to accept work, by outcome: created, repeat, conflict.', [
+    'workload',
+    'outcome',
+  ]);
+  const idempotencyHits = counter('idempotency_hit_total', 'Accepts that met a key already known.', ['operation']);
+  const published = counter('signalbox_wake_ups_published_total', 'Wake-ups published, right after accept or by the sweeper.', ['by']);
+  const claims = counter('signalbox_claims_total', 'Records claimed.');
+  const refused = counter('signalbox_claims_refused_total', 'Wake-ups whose record could not be claimed.');
+  const attempts = counter('signalbox_attempts_total', 'Outcomes of attempts.', ['channel', 'result']);
+  const attemptSeconds = histogram('signalbox_attempt_duration_seconds', 'How long providers took to answer.', ['channel']);
+  const settled = counter('signalbox_deliveries_settled_total', 'Deliveries that came to rest or were put off.', ['channel', 'status']);
+  const latency = histogram('signalbox_accept_to_delivered_seconds', 'From accept to delivered.', ['channel']);
+  const fenced = counter('signalbox_fenced_total', 'Writes refused because the lease had passed to someone else.');
+  const lost = counter('signalbox_leases_lost_total', 'Leases lost by their holder.', ['why']);
+  const wakeUps = counter('signalbox_wake_ups_settled_total', 'Wake-ups acknowledged or handed back.', ['how']);
+  const trouble = counter('signalbox_trouble_total', 'Failures of store, queue or channel code that are tried again.', ['where']);
+  const breaker = new Gauge({
+    name: 'circuit_breaker_state',
+    help: 'State of the circuit breaker: 0 closed, 1 half-open, 2 open.',
+    labelNames: ['name'],
+    registers: [registry],
+  });
+  const requests = counter('signalbox_http_requests_total', 'HTTP requests answered.', ['method', 'route', 'status']);
+  const requestSeconds = histogram('signalbox_http_request_duration_seconds', 'From the request to the end of its answer.', [
+    'method',
+    'route',
+  ]);
+  gaugesOf(registry, reader, queue);
+
+  const named = new Set<string>();
+  const provider = (name: string): string => {
+    if (named.has(name)) return name;
+    if (named.size >= PROVIDERS_NAMED) return 'other';
+    named.add(name);
+    return name;
+  };
+
+  return {
+    count(fact) {
+      switch (fact.kind) {
+        case 'accepted':
+          accepted.inc({ workload: fact.record.workload, outcome: fact.outcome });
+          if (fact.outcome === 'repeat') idempotencyHits.inc({ operation: 'ingress' });
+          return;
+        case 'published':
+          published.inc({ by: fact.by }, fact.count);
+          return;
+        case 'claimed':
+          claims.inc(fact.count);
+          refused.inc(fact.refused);
+          return;
+        case 'attempted':
+          attempts.inc({ channel: fact.delivery.channel, result: fact.entry.result ?? 'unknown' });
+          if (fact.entry.durationMs !== undefined) attemptSeconds.observe({ channel: fact.delivery.channel }, fact.entry.durationMs / 1000);
+          return;
+        case 'settled':
+          settled.inc({ channel: fact.delivery.channel, status: fact.delivery.status });
+          if (fact.delivery.status === 'delivered')
+            latency.observe({ channel: fact.delivery.channel }, Math.max(0, fact.sinceAcceptMs) / 1000);
+          return;
+        case 'fenced':
+          fenced.inc();
+          return;
+        case 'lease-lost':
+          lost.inc({ why: fact.why });
+          return;
+        case 'wake-up-settled':
+          wakeUps.inc({ how: fact.how });
+          return;
+        case 'breaker':
+          breaker.set({ name: provider(fact.name) }, BREAKER_CODE[fact.state]);
+          return;
+        case 'trouble':
+          trouble.inc({ where: fact.where });
+      }
+    },
+    http(method, route, status, seconds) {
+      requests.inc({ method, route, status });
+      requestSeconds.observe({ method, route }, seconds);
+    },
+    text: () => registry.metrics(),
+    json: () => registry.getMetricsAsJSON(),
+    contentType: registry.contentType,
+  };
+}
+
+/** What is asked of store and queue at each scrape, rather than counted along the way. */
+function gaugesOf(registry: Registry, reader: RecordReader, queue: WakeUpQueue): void {
+  const deliveries = new Gauge({
+    name: 'signalbox_deliveries',
+    help: 'Deliveries in the store, by status.',
+    labelNames: ['status'],
+    registers: [registry],
+  });
+  const age = new Gauge({ name: 'signalbox_backlog_age_seconds', help: 'Age of the longest overdue record.', registers: [registry] });
+  new Gauge({
+    name: 'signalbox_open_records',
+    help: 'Records that are not at rest.',
+    registers: [registry],
+    async collect() {
+      const backlog = await reader.backlog();
+      this.set(backlog.open);
+      age.set(backlog.oldestDueMs / 1000);
+      for (const [status, count] of Object.entries(backlog.deliveries)) deliveries.set({ status }, count);
+    },
+  });
+  new Gauge({
+    name: 'signalbox_queue_depth',
+    help: 'Wake-ups in the queue: waiting, or taken and not settled.',
+    labelNames: ['state'],
+    registers: [registry],
+    async collect() {
+      const { waiting, taken } = await queue.depth();
+      this.set({ state: 'waiting' }, waiting);
+      this.set({ state: 'taken' }, taken);
+    },
+  });
+}

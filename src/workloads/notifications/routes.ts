@@ -1,0 +1,158 @@
+import { type Request, type Response, Router } from 'express';
+import type { z } from 'zod';
+import { SignalboxError } from '../../errors.js';
+import { decodeCursor, encodeCursor } from '../../ingress/cursor.js';
+import { idempotencyKeyOf } from '../../ingress/idempotency.js';
+import { identityOf } from '../../ingress/identity.js';
+import { invalid } from '../../ingress/problem.js';
+import { correlationOf } from '../../ingress/request-id.js';
+import type { Submission } from '../../pipeline/accept.js';
+import type { Pipeline } from '../../pipeline/pipeline.js';
+import type { Clock } from '../../ports/clock.js';
+import type { RecordReader } from '../../ports/reader.js';
+import type { WorkRecord } from '../../ports/record.js';
+import {
+  listRequest,
+  type NotificationPayload,
+  type NotificationRequest,
+  notificationRequest,
+  resolveRequest,
+  timeProblems,
+} from './schema.js';
+import { acceptedView, deliveryView, detailView, explainView, notificationView } from './view.js';
+import { NOTIFICATIONS } from './workload.js';
+
+interface Deps {
+  readonly pipeline: Pipeline;
+  readonly reader: RecordReader;
+  readonly clock: Clock;
+  /** Throws when the backlog is full or the server is going down: then nothing is accepted. */
+  admit(): void;
+}
+
+/** The HTTP side of notifications, to be mounted at `/api/v1/notifications` and `/api/notifications`. */
+export function notificationRoutes(deps: Deps): Router {
+  const { pipeline, reader } = deps;
+  const router = Router();
+
+  const find = async (request: Request): Promise<WorkRecord> => {
+    const id = request.params['id'];
+    const record = typeof id === 'string' ? await reader.get({ tenant: identityOf(request).tenant, id }) : null;
+    if (record === null || record.workload !== NOTIFICATIONS)
+      throw new SignalboxError('not-found', 'There is no notification with this id');
+    return record;
+  };
+
+  router.post('/', async (request, response) => {
+    deps.admit();
+    const body = parse(notificationRequest, request.body);
+    const key = idempotencyKeyOf(request, body.idempotencyKey);
+    const submission = submissionOf(request, response, body, key);
+    const problems = timeProblems(body, deps.clock.now());
+    if (problems.length > 0) {
+      // A repeat whose times have passed since is still a repeat: only new work is measured by the clock.
+      const known = key === null ? null : await pipeline.accept.known(submission);
+      if (known === null)
+        throw new SignalboxError('invalid-request', `${problems[0]?.pointer} ${problems[0]?.detail}`, { fields: problems });
+    }
+    const { outcome, record } = await pipeline.accept(submission);
+    if (outcome === 'conflict') {
+      throw new SignalboxError('idempotency-conflict', 'This idempotency key was used before with another body', {
+        fields: [
+          {
+            pointer: body.idempotencyKey === undefined ? 'header: Idempotency-Key' : '/idempotencyKey',
+            detail: 'was used with another body',
+          },
+        ],
+      });
+    }
+    const repeat = outcome === 'repeat';
+    response.location(`/api/v1/notifications/${record.id}`);
+    if (repeat) response.setHeader('Idempotency-Replayed', 'true');
+    response.status(repeat ? 200 : 202).json(acceptedView(record, repeat));
+  });
+
+  router.get('/', async (request, response) => {
+    const { cursor, limit, status, userId } = parse(listRequest, request.query, '?');
+    const after = cursor === undefined ? undefined : decodeCursor(cursor);
+    const records = await reader.list({
+      tenant: identityOf(request).tenant,
+      workload: NOTIFICATIONS,
+      limit: limit + 1,
+      ...(status === undefined ? {} : { status }),
+      ...(userId === undefined ? {} : { userId }),
+      ...(after === undefined ? {} : { after: { createdAt: after.at, id: after.id } }),
+    });
+    const page = records.slice(0, limit);
+    const last = page.at(-1);
+    const more = records.length > limit && last !== undefined;
+    response.json({ data: page.map(notificationView), nextCursor: more ? encodeCursor(last.createdAt, last.id) : null });
+  });
+
+  router.get('/:id', async (request, response) => {
+    const record = await find(request);
+    response.json(detailView(record, await reader.history(record)));
+  });
+
+  router.get('/:id/deliveries', async (request, response) => {
+    const record = await find(request);
+    const { ledger } = await reader.history(record);
+    response.json({ notificationId: record.id, data: record.deliveries.map((delivery) => deliveryView(delivery, ledger)) });
+  });
+
+  router.get('/:id/explain', async (request, response) => {
+    const record = await find(request);
+    response.json(explainView(record, await reader.history(record)));
+  });
+
+  router.post('/:id/cancel', async (request, response) => {
+    const record = await pipeline.cancel(await find(request), identityOf(request).principal);
+    // 202: a worker holds it just now and cancels what it has not begun.
+    response.status(record.dueAt === null ? 200 : 202).json(notificationView(record));
+  });
+
+  router.post('/:id/resolve', async (request, response) => {
+    const { resolution, deliveryId, note } = parse(resolveRequest, request.body);
+    const record = await pipeline.resolve(await find(request), {
+      resolution,
+      actor: identityOf(request).principal,
+      ...(deliveryId === undefined ? {} : { deliveryId }),
+      ...(note === undefined ? {} : { note }),
+    });
+    response.json(detailView(record, await reader.history(record)));
+  });
+
+  return router;
+}
+
+/** @throws SignalboxError `invalid-request` naming each field */
+function parse<T extends z.ZodType>(schema: T, value: unknown, prefix = ''): z.output<T> {
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw invalid(parsed.error, prefix);
+  return parsed.data;
+}
+
+function submissionOf(request: Request, response: Response, body: NotificationRequest, key: string | null): Submission {
+  const { tenant, principal } = identityOf(request);
+  const payload: NotificationPayload = {
+    category: body.category,
+    subject: body.subject ?? null,
+    body: body.body,
+    data: body.data ?? null,
+    scheduledFor: body.scheduledFor ?? null,
+    expiresAt: body.expiresAt ?? null,
+  };
+  return {
+    workload: NOTIFICATIONS,
+    tenant,
+    principal,
+    key,
+    userId: body.userId,
+    priority: body.priority,
+    payload,
+    // The schema has made sure that each channel has its address.
+    targets: body.channels.map((channel) => ({ channel, recipient: body.to[channel] ?? '' })),
+    scheduledFor: body.scheduledFor === undefined ? null : Date.parse(body.scheduledFor),
+    correlation: correlationOf(response),
+  };
+}

@@ -1,0 +1,125 @@
+import { z } from 'zod';
+
+/** Longest body and subject, in characters; the whole request is limited to 256 kB besides. */
+const BODY_MAX = 100_000;
+const SUBJECT_MAX = 500;
+/** How far ahead a notification may be scheduled or kept alive: two years. */
+const HORIZON_MS = 2 * 366 * 86_400_000;
+
+/** Text that becomes part of a header or a line: no control characters at all, CR and LF among them. */
+const line = (max: number) =>
+  z
+    .string()
+    .min(1)
+    .max(max)
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this refuses
+    .regex(/^[^\u0000-\u001f\u007f]*$/, 'must not contain control characters such as NUL, CR or LF')
+    .refine((text) => text.isWellFormed(), 'must be well-formed Unicode (no lone surrogates)');
+
+/** A name that people choose: ids, categories. */
+const name = (max: number) =>
+  z.string().regex(new RegExp(`^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,${max - 1}}$`), `must be 1 to ${max} letters, digits or . _ : @ + -`);
+
+const text = (max: number) =>
+  z
+    .string()
+    .min(1)
+    .max(max)
+    .refine((value) => !value.includes('\u0000'), 'must not contain NUL')
+    .refine((value) => value.isWellFormed(), 'must be well-formed Unicode (no lone surrogates)');
+
+const instant = z.iso.datetime({ offset: true, error: 'must be an ISO 8601 date and time with a time zone, e.g. 2026-12-01T09:00:00Z' });
+
+const webhookUrl = z
+  .string()
+  .max(2048)
+  .refine((value) => {
+    if (!URL.canParse(value)) return false;
+    const url = new URL(value);
+    return (url.protocol === 'https:' || url.protocol === 'http:') && url.username === '' && url.password === '';
+  }, 'must be an http or https URL without user name or password');
+
+/** An idempotency key: 1 to 255 visible ASCII characters. */
+export const idempotencyKey = z.string().regex(/^[\u0021-\u007e]{1,255}$/, 'must be 1 to 255 visible ASCII characters');
+
+export const CHANNELS = ['email', 'webhook'] as const;
+
+const addresses = z.strictObject({
+  email: z.email('must be an e-mail address').max(254).optional(),
+  webhook: webhookUrl.optional(),
+  phone: line(32).optional(),
+  pushToken: line(4096).optional(),
+});
+
+/** `POST /api/v1/notifications`. Unknown fields are refused, so that a typing error is not silently dropped. */
+export const notificationRequest = z
+  .strictObject({
+    userId: name(128),
+    channels: z
+      .array(z.enum(CHANNELS, `must be one of: ${CHANNELS.join(', ')}`))
+      .min(1)
+      .max(CHANNELS.length),
+    to: addresses.default({}),
+    category: name(64).default('general'),
+    priority: z.enum(['normal', 'urgent']).default('normal'),
+    subject: line(SUBJECT_MAX).optional(),
+    body: text(BODY_MAX),
+    data: z.record(z.string().min(1).max(256), z.unknown()).optional(),
+    scheduledFor: instant.optional(),
+    expiresAt: instant.optional(),
+    idempotencyKey: idempotencyKey.optional(),
+  })
+  .superRefine((request, context) => {
+    const issue = (path: (string | number)[], message: string): void => context.addIssue({ code: 'custom', path, message });
+    if (new Set(request.channels).size !== request.channels.length) issue(['channels'], 'must not name a channel twice');
+    for (const channel of request.channels) {
+      if (request.to[channel] === undefined) issue(['to', channel], `is needed by the channel ${channel}`);
+    }
+    const { scheduledFor, expiresAt } = request;
+    if (scheduledFor !== undefined && expiresAt !== undefined && Date.parse(expiresAt) <= Date.parse(scheduledFor)) {
+      issue(['expiresAt'], 'must be later than scheduledFor');
+    }
+  });
+
+export type NotificationRequest = z.infer<typeof notificationRequest>;
+
+/** Rules that need the time: `now` in milliseconds since the epoch. Gives what is wrong, or nothing. */
+export function timeProblems(request: NotificationRequest, now: number): { readonly pointer: string; readonly detail: string }[] {
+  const problems = [];
+  for (const field of ['scheduledFor', 'expiresAt'] as const) {
+    const value = request[field];
+    if (value !== undefined && Date.parse(value) > now + HORIZON_MS)
+      problems.push({ pointer: `/${field}`, detail: 'must be within two years' });
+  }
+  if (request.expiresAt !== undefined && Date.parse(request.expiresAt) <= now) {
+    problems.push({ pointer: '/expiresAt', detail: 'must be in the future' });
+  }
+  return problems;
+}
+
+/** What is stored of a notification: its content, never changed after acceptance. */
+export interface NotificationPayload {
+  readonly category: string;
+  readonly subject: string | null;
+  readonly body: string;
+  readonly data: Readonly<Record<string, unknown>> | null;
+  readonly scheduledFor: string | null;
+  readonly expiresAt: string | null;
+}
+
+/** `POST …/:id/resolve`. */
+export const resolveRequest = z.strictObject({
+  resolution: z.enum(['delivered', 'resend', 'dead']),
+  deliveryId: z.uuid().optional(),
+  note: line(500).optional(),
+});
+
+/** `GET /api/v1/notifications`. */
+export const listRequest = z.strictObject({
+  status: z
+    .enum(['queued', 'scheduled', 'deferred', 'processing', 'delivered', 'skipped', 'expired', 'cancelled', 'dead', 'held', 'partial'])
+    .optional(),
+  userId: name(128).optional(),
+  cursor: z.string().max(512).optional(),
+  limit: z.coerce.number().int().min(1).max(100).default(20),
+});

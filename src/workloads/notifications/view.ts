@@ -1,0 +1,97 @@
+import type { History } from '../../ports/reader.js';
+import type { Delivery, LedgerEntry, WorkRecord } from '../../ports/record.js';
+import { payloadOf } from './workload.js';
+
+const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
+
+/** The answer to an accept: the same for the first call and every repeat, but for `idempotentHit`. */
+export function acceptedView(record: WorkRecord, idempotentHit: boolean) {
+  const { scheduledFor } = payloadOf(record);
+  const scheduled = scheduledFor !== null && Date.parse(scheduledFor) > record.createdAt;
+  return { notificationId: record.id, status: scheduled ? 'scheduled' : 'queued', acceptedAt: iso(record.createdAt), idempotentHit };
+}
+
+/** A notification without its history. Times are ISO 8601, UTC. */
+export function notificationView(record: WorkRecord) {
+  const payload = payloadOf(record);
+  return {
+    notificationId: record.id,
+    userId: record.userId,
+    status: record.status,
+    priority: record.priority,
+    category: payload.category,
+    subject: payload.subject,
+    body: payload.body,
+    data: payload.data,
+    scheduledFor: payload.scheduledFor,
+    expiresAt: payload.expiresAt,
+    acceptedAt: iso(record.createdAt),
+    updatedAt: iso(record.updatedAt),
+    dueAt: iso(record.dueAt),
+    cancelRequestedAt: iso(record.cancelRequestedAt),
+    requestId: record.correlation.requestId,
+    lock: { lockedBy: record.lockedBy, lockToken: record.lockToken, lockedUntil: iso(record.lockedUntil), claims: record.claims },
+  };
+}
+
+/** One attempt: an intent and, where there is one, its outcome. No outcome yet: `result` is null. */
+function attemptView(intent: LedgerEntry, outcome: LedgerEntry | undefined) {
+  return {
+    attempt: intent.attempt,
+    startedAt: iso(intent.at),
+    endedAt: iso(outcome?.at ?? null),
+    durationMs: outcome?.durationMs ?? null,
+    result: outcome?.result ?? null,
+    code: outcome?.failure?.code ?? null,
+    message: outcome?.failure?.message ?? null,
+    retryAt: iso(outcome?.retryAt ?? null),
+    provider: intent.provider,
+    worker: intent.worker,
+    receipt: outcome?.receipt ?? null,
+  };
+}
+
+function attemptsOf(delivery: Delivery, ledger: readonly LedgerEntry[]) {
+  const mine = ledger.filter((entry) => entry.deliveryId === delivery.id);
+  const outcomes = mine.filter((entry) => entry.kind === 'outcome' && entry.provider !== 'person');
+  return mine
+    .filter((entry) => entry.kind === 'intent')
+    .map((intent) =>
+      attemptView(
+        intent,
+        outcomes.find((outcome) => outcome.operationId === intent.operationId && outcome.attempt === intent.attempt),
+      ),
+    );
+}
+
+/** A delivery with every attempt made for it. */
+export function deliveryView(delivery: Delivery, ledger: readonly LedgerEntry[]) {
+  return {
+    deliveryId: delivery.id,
+    channel: delivery.channel,
+    recipient: delivery.recipient,
+    status: delivery.status,
+    reason: delivery.reason,
+    operationId: delivery.operationId,
+    generation: delivery.generation,
+    dueAt: iso(delivery.dueAt),
+    settledAt: iso(delivery.settledAt),
+    failure: delivery.failure,
+    fingerprint: delivery.fingerprint,
+    attempts: attemptsOf(delivery, ledger),
+  };
+}
+
+export function detailView(record: WorkRecord, history: History) {
+  return { ...notificationView(record), deliveries: record.deliveries.map((delivery) => deliveryView(delivery, history.ledger)) };
+}
+
+/** Why things went as they went: every decision with its rule, its clock and its input, in the order in which they were written. */
+export function explainView(record: WorkRecord, history: History) {
+  return {
+    notificationId: record.id,
+    status: record.status,
+    deliveries: record.deliveries.map(({ id, channel, status, reason }) => ({ deliveryId: id, channel, status, reason })),
+    events: history.events.map((event) => ({ ...event, at: iso(event.at) })),
+  };
+}
