@@ -1,0 +1,30 @@
+import { parseArgs } from 'node:util';
+import { startStandaloneSink } from './standalone.js';
+
+/**
+ * The sink as a process of its own:
+ *
+ *     node --import tsx src/sink/main.ts --http-port 0 --smtp-port 0 [--ledger path] [--keep n] [--secret whsec_…]…
+ *
+ * Prints one line of JSON with the real addresses once both listeners stand; ends on SIGTERM or SIGINT.
+ */
+const { values } = parseArgs({
+  options: {
+    'http-port': { type: 'string', default: '0' },
+    'smtp-port': { type: 'string', default: '0' },
+    ledger: { type: 'string' },
+    keep: { type: 'string' },
+    secret: { type: 'string', multiple: true, default: [] },
+  },
+});
+
+const standalone = await startStandaloneSink({
+  httpPort: Number(values['http-port']),
+  smtpPort: Number(values['smtp-port']),
+  secrets: values.secret,
+  ...(values.ledger === undefined ? {} : { ledgerPath: values.ledger }),
+  ...(values.keep === undefined ? {} : { keep: Number(values.keep) }),
+});
+
+for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => void standalone.stop());
+process.stdout.write(`${JSON.stringify({ httpUrl: standalone.httpUrl, smtpPort: standalone.smtpPort, pid: process.pid })}\n`);
