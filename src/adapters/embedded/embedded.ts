@@ -1,0 +1,62 @@
+import type { Clock, Timers } from '../../ports/clock.js';
+import type { Outbox } from '../../ports/outbox.js';
+import type { WakeUpQueue } from '../../ports/queue.js';
+import type { RecordReader } from '../../ports/reader.js';
+import type { RecordStore } from '../../ports/store.js';
+import { GroupCommit } from './group-commit.js';
+import { openFile } from './open.js';
+import { EmbeddedOutbox } from './outbox.js';
+import { EmbeddedQueue } from './queue.js';
+import { EmbeddedReader } from './reader.js';
+import { EmbeddedStore } from './store.js';
+
+export interface EmbeddedOptions {
+  /** Directory of `signalbox.db`; made where there is none. */
+  readonly dataDir: string;
+  /** The store's own clock. */
+  readonly clock: Clock;
+  /** For wake-ups that were handed back with a delay. */
+  readonly timers: Timers;
+  /** The file or the disk failed: every later call is refused, and the process must be started again. Called once. */
+  readonly onFatal: (error: Error) => void;
+}
+
+export interface Embedded {
+  readonly store: RecordStore;
+  readonly reader: RecordReader;
+  readonly outbox: Outbox;
+  readonly queue: WakeUpQueue;
+  /** Resolves when the file can be read and nothing has failed so far. */
+  probe(): Promise<void>;
+  /** Writes what waits, then gives the file up. Twice is fine. */
+  close(): Promise<void>;
+}
+
+/** Store, outbox and queue in one SQLite file that serves this process alone. Rejects as {@link openFile} does. */
+export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> {
+  const { clock, timers, onFatal } = options;
+  const file = await openFile(options.dataDir);
+  const { database } = file;
+  try {
+    const group = new GroupCommit(database, clock, onFatal);
+    const queue = new EmbeddedQueue(database, group, timers);
+    const ping = database.prepare('SELECT count(*) FROM sqlite_schema');
+    return {
+      store: new EmbeddedStore(database, group, clock),
+      reader: new EmbeddedReader(database, group, clock),
+      outbox: new EmbeddedOutbox(database, group, clock),
+      queue,
+      probe: async () => {
+        await group.read(() => ping.get());
+      },
+      close: async () => {
+        group.close();
+        queue.close();
+        file.close();
+      },
+    };
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}

@@ -1,0 +1,96 @@
+import type { Clock } from '../../ports/clock.js';
+import type { DueScan, Outbox, PendingWakeUp } from '../../ports/outbox.js';
+import type { GroupCommit } from './group-commit.js';
+import type { Database, Statement, Value } from './sqlite.js';
+
+interface DueRow {
+  readonly tenant: string;
+  readonly id: string;
+  readonly workload: string;
+  readonly urgent: number;
+  readonly version: number;
+  readonly due_at: number;
+}
+
+/** `Outbox` on the data file. */
+export class EmbeddedOutbox implements Outbox {
+  readonly #group: GroupCommit;
+  readonly #clock: Clock;
+  readonly #pending: Statement;
+  readonly #stale: Statement;
+  readonly #next: readonly Statement[];
+  readonly #mark: Statement;
+
+  constructor(database: Database, group: GroupCommit, clock: Clock) {
+    this.#group = group;
+    this.#clock = clock;
+    this.#pending = database.prepare(OUTBOX_SQL.pending);
+    this.#stale = database.prepare(OUTBOX_SQL.stale);
+    this.#next = OUTBOX_SQL.next.map((sql) => database.prepare(sql));
+    this.#mark = database.prepare('UPDATE records SET published_at = ?, version = version + 1 WHERE tenant = ? AND id = ? AND version = ?');
+  }
+
+  due(limit: number, republishAfterMs: number): Promise<DueScan> {
+    return this.#group.read(() => {
+      const now = this.#clock.now();
+      const staleSince = now - republishAfterMs;
+      // One more than asked for tells whether the limit cut something off.
+      const rows = [
+        ...(this.#pending.all(1, now, now, limit + 1) as DueRow[]),
+        ...(this.#pending.all(0, now, now, limit + 1) as DueRow[]),
+        ...(this.#stale.all(staleSince, now, now, limit + 1) as DueRow[]),
+      ].sort((a, b) => b.urgent - a.urgent || a.due_at - b.due_at);
+      const wakeUps = rows.slice(0, limit).map(toWakeUp);
+      if (rows.length > limit) return { wakeUps, nextInMs: 0 };
+      return { wakeUps, nextInMs: this.#nextInMs(now, republishAfterMs, wakeUps.length > 0) };
+    });
+  }
+
+  published(wakeUps: readonly PendingWakeUp[]): Promise<void> {
+    return this.#group.write(() => {
+      const now = this.#clock.now();
+      for (const { tenant, id, version } of wakeUps) this.#mark.run(now, tenant, id, version);
+    });
+  }
+
+  #nextInMs(now: number, republishAfterMs: number, given: boolean): number | null {
+    const values: readonly Value[][] = [[1, now], [0, now], [1, now, now], [0, now, now], [now - republishAfterMs]];
+    let next = given ? now + republishAfterMs : Number.POSITIVE_INFINITY;
+    for (const [index, statement] of this.#next.entries()) {
+      const row = statement.get(...(values[index] ?? [])) as { at: number | null } | undefined;
+      const at = row?.at ?? null;
+      if (at !== null) next = Math.min(next, index === LAST ? at + republishAfterMs : at);
+    }
+    return next === Number.POSITIVE_INFINITY ? null : Math.max(0, next - now);
+  }
+}
+
+function toWakeUp(row: DueRow): PendingWakeUp {
+  const { tenant, id, workload, version } = row;
+  return { tenant, id, workload, version, priority: row.urgent === 1 ? 'urgent' : 'normal' };
+}
+
+const COLUMNS = 'tenant, id, workload, urgent, version, due_at';
+const IS_PENDING = 'due_at IS NOT NULL AND published_at IS NULL';
+const IS_PUBLISHED = 'due_at IS NOT NULL AND published_at IS NOT NULL';
+const IS_FREE = '(locked_until IS NULL OR locked_until <= ?)';
+
+/**
+ * `pending` walks past the leased records: there are only as many as the workers hold. `stale` sorts the wake-ups that
+ * were lost or wait behind a long queue. `next`, per urgency: the next due time; the next end of a lease among what is
+ * due; and the oldest publication that is not stale.
+ */
+export const OUTBOX_SQL = {
+  pending: `SELECT ${COLUMNS} FROM records WHERE ${IS_PENDING} AND urgent = ? AND due_at <= ? AND ${IS_FREE} ORDER BY due_at LIMIT ?`,
+  stale: `SELECT ${COLUMNS} FROM records WHERE ${IS_PUBLISHED} AND published_at <= ? AND due_at <= ? AND ${IS_FREE}
+    ORDER BY urgent DESC, due_at LIMIT ?`,
+  next: [
+    `SELECT min(due_at) AS at FROM records WHERE ${IS_PENDING} AND urgent = ? AND due_at > ?`,
+    `SELECT min(due_at) AS at FROM records WHERE ${IS_PENDING} AND urgent = ? AND due_at > ?`,
+    `SELECT min(locked_until) AS at FROM records WHERE ${IS_PENDING} AND urgent = ? AND due_at <= ? AND locked_until > ?`,
+    `SELECT min(locked_until) AS at FROM records WHERE ${IS_PENDING} AND urgent = ? AND due_at <= ? AND locked_until > ?`,
+    `SELECT min(published_at) AS at FROM records WHERE ${IS_PUBLISHED} AND published_at > ?`,
+  ],
+} as const;
+
+const LAST = OUTBOX_SQL.next.length - 1;

@@ -1,0 +1,133 @@
+import type { Database } from './sqlite.js';
+
+/** "SgBx": tells our file from any other program's. Never changes. */
+export const APPLICATION_ID = 0x53674278;
+
+/**
+ * How the file came to its present shape; an entry that was released is never edited, a change is a new entry.
+ * `user_version` says how many were applied.
+ */
+const MIGRATIONS: readonly string[] = [
+  `
+  -- The hot part of a record: what is queried, compared and set. It is rewritten several times in a record's life, so
+  -- the immutable content, which may be large, is kept apart. seq is the row's short name in the other tables.
+  CREATE TABLE records (
+    seq INTEGER PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    id TEXT NOT NULL,
+    workload TEXT NOT NULL,
+    user_id TEXT,
+    status TEXT NOT NULL,
+    urgent INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    due_at INTEGER,
+    published_at INTEGER,
+    locked_by TEXT,
+    lock_token INTEGER NOT NULL DEFAULT 0,
+    locked_at INTEGER,
+    locked_until INTEGER,
+    claim_id TEXT,
+    claims INTEGER NOT NULL DEFAULT 0,
+    barren_claims INTEGER NOT NULL DEFAULT 0,
+    last_seq INTEGER NOT NULL DEFAULT 0,
+    last_seq_version INTEGER NOT NULL DEFAULT 0,
+    cancel_requested_at INTEGER,
+    version INTEGER NOT NULL DEFAULT 1,
+    UNIQUE (tenant, id)
+  ) STRICT;
+  CREATE INDEX records_newest ON records (tenant, workload, created_at, id);
+  CREATE INDEX records_of_user ON records (tenant, user_id, workload, created_at, id) WHERE user_id IS NOT NULL;
+  -- Lists of the few that did not end well must not read past all that did.
+  CREATE INDEX records_unusual ON records (tenant, workload, status, created_at, id)
+    WHERE status NOT IN ('queued', 'processing', 'delivered');
+  -- The outbox: open records whose wake-up is pending, and those whose wake-up is out.
+  CREATE INDEX records_pending ON records (urgent, due_at) WHERE due_at IS NOT NULL AND published_at IS NULL;
+  CREATE INDEX records_published ON records (published_at, due_at) WHERE due_at IS NOT NULL AND published_at IS NOT NULL;
+
+  CREATE TABLE contents (record INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT;
+
+  CREATE TABLE deliveries (
+    record INTEGER NOT NULL,
+    channel TEXT NOT NULL,
+    recipient TEXT NOT NULL,
+    place INTEGER NOT NULL,
+    tenant TEXT NOT NULL,
+    id TEXT NOT NULL,
+    status TEXT NOT NULL,
+    settled_at INTEGER,
+    body TEXT NOT NULL,
+    PRIMARY KEY (record, channel, recipient)
+  ) STRICT, WITHOUT ROWID;
+  CREATE UNIQUE INDEX deliveries_by_id ON deliveries (tenant, id);
+  CREATE INDEX deliveries_on_the_desk ON deliveries (tenant, status, settled_at, id) WHERE status IN ('dead', 'held');
+
+  -- How many deliveries are in each status, kept by the writes themselves: counting them would read them all.
+  CREATE TABLE tallies (status TEXT PRIMARY KEY, deliveries INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TRIGGER deliveries_counted AFTER INSERT ON deliveries BEGIN
+    INSERT INTO tallies VALUES (new.status, 1) ON CONFLICT DO UPDATE SET deliveries = deliveries + 1;
+  END;
+  CREATE TRIGGER deliveries_recounted AFTER UPDATE OF status ON deliveries WHEN new.status <> old.status BEGIN
+    UPDATE tallies SET deliveries = deliveries - 1 WHERE status = old.status;
+    INSERT INTO tallies VALUES (new.status, 1) ON CONFLICT DO UPDATE SET deliveries = deliveries + 1;
+  END;
+
+  -- Append-only. (record, version) names the write that appended; n is the place within it.
+  CREATE TABLE ledger (
+    record INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    tenant TEXT NOT NULL,
+    operation_id TEXT NOT NULL,
+    result TEXT,
+    entry TEXT NOT NULL,
+    PRIMARY KEY (record, version, n)
+  ) STRICT, WITHOUT ROWID;
+  CREATE UNIQUE INDEX ledger_delivered_once ON ledger (tenant, operation_id) WHERE result = 'delivered';
+
+  -- Append-only; one row holds all events of one write, as a JSON array.
+  CREATE TABLE events (
+    record INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    entries TEXT NOT NULL,
+    PRIMARY KEY (record, version)
+  ) STRICT, WITHOUT ROWID;
+
+  -- The durable queue. A row stays until its wake-up is acked; who has taken it is known only to the living process.
+  CREATE TABLE wake_ups (
+    seq INTEGER PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    id TEXT NOT NULL,
+    workload TEXT NOT NULL,
+    urgent INTEGER NOT NULL,
+    UNIQUE (tenant, id)
+  ) STRICT;
+  `,
+];
+
+export const SCHEMA_VERSION = MIGRATIONS.length;
+
+/** Brings the file from `version` to {@link SCHEMA_VERSION}, each step whole or not at all. */
+export function migrate(database: Database, version: number): void {
+  for (let step = version; step < SCHEMA_VERSION; step += 1) {
+    database.exec('BEGIN IMMEDIATE');
+    try {
+      if (step === 0) database.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
+      database.exec(MIGRATIONS[step] ?? '');
+      database.exec(`PRAGMA user_version = ${step + 1}`);
+      database.exec('COMMIT');
+    } catch (error) {
+      rollback(database);
+      throw error;
+    }
+  }
+}
+
+/** Ends the transaction, if the failure has not ended it already (SQLite does so itself on some). */
+export function rollback(database: Database): void {
+  try {
+    database.exec('ROLLBACK');
+  } catch {
+    // Nothing was open.
+  }
+}
