@@ -1,3 +1,4 @@
+import { SignalboxError } from '../errors.js';
 import type { Clock, Timer, Timers } from '../ports/clock.js';
 import type { WorkRecord } from '../ports/record.js';
 import type { Change, LeaseRef, RecordStore } from '../ports/store.js';
@@ -129,7 +130,7 @@ function createLease(deps: Deps, claimed: WorkRecord, worker: string, sentAt: nu
     signal: abort.signal,
     claimedAt: sentAt,
     renewedAt: sentAt,
-    now: () => storeNow + (clock.monotonic() - receivedAt),
+    now: () => storeNow + Math.floor(clock.monotonic() - receivedAt),
     safe: () => !abort.signal.aborted && clock.monotonic() - lease.renewedAt <= settings.leaseMs * SAFE_SHARE,
     lose(why) {
       if (abort.signal.aborted) return;
@@ -170,7 +171,8 @@ async function repeatUntilAnswered<T>(deps: Deps, write: () => Promise<T>): Prom
     try {
       return await write();
     } catch (error) {
-      if (deps.clock.monotonic() - startedAt > deps.settings.leaseMs) throw error;
+      const hopeless = error instanceof SignalboxError && !error.retryable;
+      if (hopeless || deps.clock.monotonic() - startedAt > deps.settings.leaseMs) throw error;
       deps.watch({ kind: 'trouble', where: 'lease.commit', error });
       await new Promise<void>((resolve) => deps.timers.after(pauseMs, resolve));
     }

@@ -1,0 +1,220 @@
+import { createServer as createHttpServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Router } from 'express';
+import { openEmbedded } from './adapters/embedded/embedded.js';
+import { createSystemChance } from './adapters/system/system-chance.js';
+import { createSystemClock } from './adapters/system/system-clock.js';
+import { createSystemIds } from './adapters/system/system-ids.js';
+import { createSystemTimers } from './adapters/system/system-timers.js';
+import { emailChannel } from './channels/email.js';
+import { webhookChannel } from './channels/webhook.js';
+import type { Config } from './config.js';
+import { type Admission, createAdmission } from './ingress/admission.js';
+import { deskRoutes } from './ingress/desk.js';
+import { healthRoutes } from './ingress/health.js';
+import { createServer } from './ingress/server.js';
+import { createPipeline, type Pipeline } from './pipeline/pipeline.js';
+import type { PipelineSettings } from './pipeline/settings.js';
+import type { Clock, Timers } from './ports/clock.js';
+import { type Log, logFact } from './telemetry/log.js';
+import { createMetrics } from './telemetry/metrics.js';
+import { notificationRoutes } from './workloads/notifications/routes.js';
+import { notificationsWorkload } from './workloads/notifications/workload.js';
+
+/** The whole platform of one process, put together and not yet started. */
+export interface App {
+  /** Binds the port and begins to work. Rejects when the port is taken. Resolves with the port it really has. */
+  start(): Promise<number>;
+  /** Drains and closes; `abandon` cuts short what it waits for. Twice is fine. */
+  stop(): Promise<void>;
+  abandon(): void;
+}
+
+interface Options {
+  readonly config: Config;
+  readonly log: Log;
+  readonly version: string;
+  /** The store's disk failed: nothing more can be promised, the process must end. */
+  readonly onFatal: (error: Error) => void;
+}
+
+/** Composition by hand: the only place that knows which adapter stands behind which port. */
+export async function wire({ config, log, version, onFatal }: Options): Promise<App> {
+  const clock = createSystemClock();
+  const timers = createSystemTimers();
+  const ids = createSystemIds();
+  const embedded = await openEmbedded({ dataDir: config.dataDir, clock, timers, onFatal });
+  const { store, reader, outbox, queue } = embedded;
+  const metrics = createMetrics({ reader, queue });
+  const admission = createAdmission({ reader, clock, timers, maxBacklog: config.maxIngressBacklog });
+  const sink = config.sink ? await startSink(config, clock, timers) : null;
+  const channels = createChannels(config, clock, timers, sink?.smtpPort);
+  const pipeline = createPipeline({
+    store,
+    reader,
+    outbox,
+    queue,
+    clock,
+    timers,
+    ids,
+    chance: createSystemChance(),
+    settings: settingsOf(config),
+    worker: config.workerId,
+    workloads: [notificationsWorkload({ channels, emailUnknownPolicy: config.emailUnknownPolicy })],
+    consume: config.enableStreamConsumers,
+    watch(fact) {
+      metrics.count(fact);
+      admission.count(fact);
+      logFact(log, fact);
+    },
+  });
+
+  let draining = false;
+  const notifications = notificationRoutes({ pipeline, reader, clock, admit: admission.admit });
+  const express = createServer({
+    ids,
+    clock,
+    corsOrigins: config.corsOrigins,
+    rateLimitPerMinute: config.rateLimitPerMinute,
+    onServed(served) {
+      metrics.http(served.method, served.route, served.status, served.durationMs / 1000);
+      log.debug(served, 'request served');
+    },
+    onInternalError: (error, requestId) => log.error({ err: error, requestId }, 'internal error'),
+    open: [
+      healthRoutes({
+        service: { name: 'signalbox', version },
+        worker: config.workerId,
+        reader,
+        queue,
+        probe: embedded.probe,
+        draining: () => draining,
+        metrics,
+        metricsToken: config.metricsToken,
+      }),
+    ],
+    mounted: sink === null ? [] : [{ path: '/sink', router: sink.router }],
+    api: [
+      { path: '/api/v1/notifications', router: notifications },
+      { path: '/api/notifications', router: notifications },
+      { path: '/api/v1', router: deskRoutes(reader) },
+    ],
+  });
+  const http = createHttpServer(express);
+  // Slow senders are cut off: a request's header within 10 s, all of it within 30 s.
+  http.headersTimeout = 10_000;
+  http.requestTimeout = 30_000;
+
+  const close = async (): Promise<void> => {
+    draining = true;
+    await drain(admission, pipeline);
+    await closeServer(http);
+    await Promise.all([...channels.map((channel) => channel.close()), sink?.stop()]);
+    await embedded.close();
+  };
+  let stopped: Promise<void> | undefined;
+  return {
+    async start() {
+      const port = await listen(http, config);
+      admission.start();
+      pipeline.start();
+      return port;
+    },
+    stop: () => (stopped ??= close()),
+    abandon: () => pipeline.abandon(),
+  };
+}
+
+/** Takes nothing more, then finishes or hands back what is under way; the listener stays up, for its answers to be honest. */
+async function drain(admission: Admission, pipeline: Pipeline): Promise<void> {
+  admission.close();
+  await pipeline.stop();
+  admission.stop();
+}
+
+async function closeServer(http: Server): Promise<void> {
+  if (!http.listening) return;
+  const closed = new Promise<void>((resolve) => http.close(() => resolve()));
+  http.closeIdleConnections();
+  await closed;
+}
+
+function listen(http: Server, config: Config): Promise<number> {
+  return new Promise((resolve, reject) => {
+    http.once('error', reject);
+    http.listen(config.port, config.host, () => resolve((http.address() as AddressInfo).port));
+  });
+}
+
+/** The sink is loaded only where it is used: a production process does not carry it. */
+async function startSink(
+  config: Config,
+  clock: Clock,
+  timers: Timers,
+): Promise<{ router: Router; smtpPort: number; stop(): Promise<void> }> {
+  const [{ createSink }, { startSmtpSink }, { sinkRouter }] = await Promise.all([
+    import('./sink/sink.js'),
+    import('./sink/receive-email.js'),
+    import('./sink/routes.js'),
+  ]);
+  const sink = createSink({ clock, timers, keep: config.sinkKeep, secrets: config.webhookSecrets });
+  const smtp = await startSmtpSink(sink, { port: config.sinkSmtpPort });
+  return {
+    router: sinkRouter(sink),
+    smtpPort: smtp.port,
+    async stop() {
+      await smtp.stop();
+      sink.close();
+    },
+  };
+}
+
+function createChannels(config: Config, clock: Clock, timers: Timers, sinkSmtpPort: number | undefined) {
+  const relay = config.smtpUrl === null ? { host: '127.0.0.1', port: sinkSmtpPort ?? 25 } : relayOf(config.smtpUrl);
+  const email = emailChannel({ clock, timers, from: config.emailFrom, replyTimeoutMs: config.sendTimeoutMs, ...relay });
+  const webhook = webhookChannel({
+    clock,
+    timers,
+    secrets: config.webhookSecrets,
+    requireHttps: config.production,
+    allow: [...config.webhookAllow, ...(sinkSmtpPort === undefined ? [] : ownAddress(config.port))],
+    headersTimeoutMs: config.sendTimeoutMs,
+  });
+  return [email, webhook];
+}
+
+/** The sink takes webhooks on our own port; with a port that is not known yet, all of this machine's loopback is let through. */
+function ownAddress(port: number): readonly string[] {
+  return port === 0 ? ['127.0.0.1/32'] : [`127.0.0.1:${port}`, `localhost:${port}`];
+}
+
+function relayOf(smtpUrl: string) {
+  const url = new URL(smtpUrl);
+  const secure = url.protocol === 'smtps:';
+  const credentials = { user: decodeURIComponent(url.username), pass: decodeURIComponent(url.password) };
+  return {
+    host: url.hostname,
+    port: url.port === '' ? (secure ? 465 : 587) : Number(url.port),
+    secure,
+    ...(url.username === '' ? {} : { credentials }),
+  };
+}
+
+function settingsOf(config: Config): PipelineSettings {
+  return {
+    leaseMs: config.leaseMs,
+    heartbeatMs: config.heartbeatMs,
+    leaseCapMs: config.lockDurationMs,
+    batchSize: config.workerBatchSize,
+    pollIntervalMs: config.pollIntervalMs,
+    republishAfterMs: 2 * config.leaseMs,
+    sendTimeoutMs: config.sendTimeoutMs,
+    maxRetries: config.maxRetryAttempts,
+    maxThrottles: 20,
+    maxClaims: config.maxClaims,
+    backoffMs: config.retryBackoffMs,
+    backoffMaxMs: config.retryBackoffMaxMs,
+    breakerFailures: config.breakerFailures,
+    breakerOpenMs: config.breakerOpenMs,
+  };
+}
