@@ -31,6 +31,8 @@ export interface ConsumerDeps {
   readonly workloads: ReadonlyMap<string, Workload>;
   /** Something was put off and falls due in so many milliseconds. */
   expect(inMs: number): void;
+  /** Cancels a record that this worker has let go. */
+  cancel(key: RecordKey, actor: string): Promise<unknown>;
 }
 
 export interface Consumer {
@@ -186,7 +188,9 @@ export function createConsumer(deps: ConsumerDeps): Consumer {
     const result = await deliver(deps, workload, lease);
     if (result === 'applied') {
       const dueAt = dueOf(lease.record.deliveries);
-      if (dueAt !== null) deps.expect(dueAt - lease.now());
+      // A wish to cancel that came while we held it must not wait for the next attempt to be seen.
+      if (dueAt !== null && lease.record.cancelRequestedAt !== null) await deps.cancel(lease.ref, worker);
+      else if (dueAt !== null) deps.expect(dueAt - lease.now());
       settleWith(wakeUp, 'ack');
       return;
     }

@@ -75,7 +75,9 @@ class Pass {
     let current = delivery;
     if (delivery.intentAt !== null) {
       const recovered = await this.recover(delivery, channel);
-      if (recovered.verdict.delivery.status !== 'deferred') return this.settle(recovered.verdict, recovered.entry);
+      const { status, intentAt } = recovered.verdict.delivery;
+      // At rest, or still unknown at a provider that can be asked again: nothing may be sent now.
+      if (status !== 'deferred' || intentAt !== null) return this.settle(recovered.verdict, recovered.entry);
       carried.push({ ...recovered.entry, result: recovered.verdict.result });
       this.pending.push(this.event('recovered', 'unknown.send-again', delivery.id, { attempt: delivery.attempts }));
       current = { ...recovered.verdict.delivery, dueAt: this.lease.now() };
@@ -170,7 +172,7 @@ class Pass {
   }
 
   private settle(verdict: Verdict, entry: LedgerEntry): Promise<Delivered> {
-    const { delivery } = verdict;
+    const delivery = this.withinLife(verdict.delivery);
     const retryAt = delivery.status === 'deferred' && delivery.dueAt !== null ? { retryAt: delivery.dueAt } : {};
     const written: LedgerEntry = { ...entry, result: verdict.result, ...retryAt };
     this.deps.watch({ kind: 'attempted', record: this.lease.record, delivery, entry: written });
@@ -184,8 +186,14 @@ class Pass {
 
   /** No attempt is spent on waiting. */
   private putOff(delivery: Delivery, rule: string, until: number, carried: readonly LedgerEntry[]): Promise<Delivered> {
-    const deferred: Delivery = { ...delivery, status: 'deferred', reason: rule, dueAt: until, intentAt: null };
-    return this.finish(deferred, carried, this.event('deferred', rule, delivery.id, { until }));
+    const deferred = this.withinLife({ ...delivery, status: 'deferred', reason: rule, dueAt: until, intentAt: null });
+    return this.finish(deferred, carried, this.event('deferred', rule, delivery.id, { until: deferred.dueAt }));
+  }
+
+  /** What would be due only after its end is looked at when it ends, to be said expired then and not later. */
+  private withinLife(delivery: Delivery): Delivery {
+    const end = this.workload.expiresAt(this.lease.record);
+    return end === null || delivery.dueAt === null || delivery.dueAt <= end ? delivery : { ...delivery, dueAt: end };
   }
 
   private async finish(delivery: Delivery, ledger: readonly LedgerEntry[], event: RecordEvent): Promise<Delivered> {

@@ -53,7 +53,10 @@ function judgeUnknown(on: Judgement, failure: Failure): Verdict {
   if (on.effectClass === 'queryable') {
     // The intent stays open, so that the next holder asks before it sends.
     const verdict = putOffOrDie(on, on.delivery, failure, 'unknown');
-    if (verdict.delivery.status === 'dead') return held(on, failure, 'unknown.retries-exhausted');
+    // Asking costs no attempt, so it is bounded by time: as long as all retries together could have taken.
+    const askedForMs = on.now - (on.delivery.intentAt ?? on.now);
+    const askedEnough = askedForMs > on.settings.backoffMaxMs * (on.settings.maxRetries + 1);
+    if (verdict.delivery.status === 'dead' || askedEnough) return held(on, failure, 'unknown.retries-exhausted');
     return { ...verdict, delivery: { ...verdict.delivery, intentAt: on.delivery.intentAt } };
   }
   switch (on.policy) {

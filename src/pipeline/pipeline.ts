@@ -43,11 +43,13 @@ export interface Pipeline extends Amend {
 
 export function createPipeline(deps: PipelineDeps): Pipeline {
   const relay = createRelay(deps);
+  const amend = createAmend({ ...deps, relay });
   const consumer = createConsumer({
     ...deps,
     breakers: createBreakers(deps.clock, deps.settings, deps.watch),
     workloads: new Map(deps.workloads.map((workload) => [workload.name, workload])),
     expect: (inMs) => relay.expect(inMs),
+    cancel: (key, actor) => amend.cancel(key, actor),
   });
   let stopped: Promise<void> | undefined;
 
@@ -59,7 +61,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
 
   return {
     accept: createAccept({ ...deps, relay }),
-    ...createAmend({ ...deps, relay }),
+    ...amend,
     start() {
       relay.start();
       if (deps.consume) consumer.start();

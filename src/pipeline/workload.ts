@@ -19,6 +19,8 @@ export interface Workload {
   readonly name: string;
   /** Pure: the same record, delivery and time give the same decision. */
   decide(record: WorkRecord, delivery: Delivery, now: number): Decision;
+  /** From when on there is nothing left to wait for, milliseconds on the store's clock; null: never. No delivery is put off beyond it. */
+  expiresAt(record: WorkRecord): number | null;
   /** The channel that brings the delivery's effect about; throws where there is none (the delivery is then dead). */
   channel(delivery: Delivery): Channel;
   /** Pure: the effect, without anything that changes between attempts but `attempt` itself. */

@@ -11,10 +11,15 @@ export function payloadOf(record: WorkRecord): NotificationPayload {
   return record.payload as NotificationPayload;
 }
 
+function expiresAt(record: WorkRecord): number | null {
+  const text = payloadOf(record).expiresAt;
+  return text === null ? null : Date.parse(text);
+}
+
 /** Pure. Whether a due delivery goes out now, and the rule that says so. `now` on the store's clock. */
 export function decide(record: WorkRecord, _delivery: Delivery, now: number): Decision {
-  const { expiresAt } = payloadOf(record);
-  if (expiresAt !== null && Date.parse(expiresAt) <= now) return { kind: 'expire', rule: 'expiry' };
+  const end = expiresAt(record);
+  if (end !== null && end <= now) return { kind: 'expire', rule: 'expiry' };
   return { kind: 'send', rule: 'due' };
 }
 
@@ -30,6 +35,7 @@ export function notificationsWorkload(options: Options): Workload {
   return {
     name: NOTIFICATIONS,
     decide,
+    expiresAt,
     channel(delivery) {
       const channel = channels.get(delivery.channel);
       if (channel === undefined) throw new Error(`no channel ${delivery.channel}`);
