@@ -1,6 +1,5 @@
 import { createServer as createHttpServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Router } from 'express';
 import { openEmbedded } from './adapters/embedded/embedded.js';
 import { createSystemChance } from './adapters/system/system-chance.js';
 import { createSystemClock } from './adapters/system/system-clock.js';
@@ -16,6 +15,8 @@ import { createServer } from './ingress/server.js';
 import { createPipeline, type Pipeline } from './pipeline/pipeline.js';
 import type { PipelineSettings } from './pipeline/settings.js';
 import type { Clock, Timers } from './ports/clock.js';
+import { armChannels, armPorts } from './runtime/failpoints.js';
+import type { DevelopmentSink } from './sink/development.js';
 import { type Log, logFact } from './telemetry/log.js';
 import { createMetrics } from './telemetry/metrics.js';
 import { notificationRoutes } from './workloads/notifications/routes.js';
@@ -43,12 +44,12 @@ export async function wire({ config, log, version, onFatal }: Options): Promise<
   const clock = createSystemClock();
   const timers = createSystemTimers();
   const ids = createSystemIds();
-  const embedded = await openEmbedded({ dataDir: config.dataDir, clock, timers, onFatal });
+  const embedded = armPorts(config.failpoint, await openEmbedded({ dataDir: config.dataDir, clock, timers, onFatal }));
   const { store, reader, outbox, queue } = embedded;
   const metrics = createMetrics({ reader, queue });
   const admission = createAdmission({ reader, clock, timers, maxBacklog: config.maxIngressBacklog });
   const sink = config.sink ? await startSink(config, clock, timers) : null;
-  const channels = createChannels(config, clock, timers, sink?.smtpPort);
+  const channels = armChannels(config.failpoint, createChannels(config, clock, timers, sink?.smtpPort));
   const pipeline = createPipeline({
     store,
     reader,
@@ -146,27 +147,10 @@ function listen(http: Server, config: Config): Promise<number> {
   });
 }
 
-/** The sink is loaded only where it is used: a production process does not carry it. */
-async function startSink(
-  config: Config,
-  clock: Clock,
-  timers: Timers,
-): Promise<{ router: Router; smtpPort: number; stop(): Promise<void> }> {
-  const [{ createSink }, { startSmtpSink }, { sinkRouter }] = await Promise.all([
-    import('./sink/sink.js'),
-    import('./sink/receive-email.js'),
-    import('./sink/routes.js'),
-  ]);
-  const sink = createSink({ clock, timers, keep: config.sinkKeep, secrets: config.webhookSecrets });
-  const smtp = await startSmtpSink(sink, { port: config.sinkSmtpPort });
-  return {
-    router: sinkRouter(sink),
-    smtpPort: smtp.port,
-    async stop() {
-      await smtp.stop();
-      sink.close();
-    },
-  };
+/** Loaded only where it is used: a production process does not carry it. */
+async function startSink(config: Config, clock: Clock, timers: Timers): Promise<DevelopmentSink> {
+  const { startDevelopmentSink } = await import('./sink/development.js');
+  return startDevelopmentSink({ clock, timers, keep: config.sinkKeep, secrets: config.webhookSecrets, smtpPort: config.sinkSmtpPort });
 }
 
 function createChannels(config: Config, clock: Clock, timers: Timers, sinkSmtpPort: number | undefined) {

@@ -1,5 +1,6 @@
 import { closeSync, mkdirSync, openSync, readSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
+import { types } from 'node:util';
 import { SignalboxError } from '../../errors.js';
 import { APPLICATION_ID, migrate, SCHEMA_VERSION } from './schema.js';
 import { type Database, loadSqlite, resultCode } from './sqlite.js';
@@ -75,7 +76,7 @@ function readHeader(path: string): { version: number } {
       closeSync(descriptor);
     }
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return { version: 0 };
+    if (types.isNativeError(error) && 'code' in error && error.code === 'ENOENT') return { version: 0 };
     throw refused(path, `it cannot be read: ${messageOf(error)}`, error);
   }
   if (length === 0) return { version: 0 };
