@@ -1,20 +1,25 @@
 import { SignalboxError } from '../../errors.js';
-import type { Delivery, LedgerEntry, RecordEvent } from '../../ports/record.js';
+import type { Delivery, DeliveryStatus, LedgerEntry, RecordEvent } from '../../ports/record.js';
 import { type Database, isConstraint, type Statement } from './sqlite.js';
+import type { Tally } from './tally.js';
 
 /** What a write leaves behind besides the record's own row: its deliveries, its ledger lines, its events. */
 export class Appends {
+  readonly #tally: Tally;
   readonly #insertDelivery: Statement;
+  readonly #statusOf: Statement;
   readonly #updateDelivery: Statement;
   readonly #insertLedger: Statement;
   readonly #insertEvents: Statement;
 
-  constructor(database: Database) {
+  constructor(database: Database, tally: Tally) {
+    this.#tally = tally;
     this.#insertDelivery = database.prepare(
       'INSERT INTO deliveries (record, channel, recipient, place, tenant, id, status, settled_at, body) VALUES (?,?,?,?,?,?,?,?,?)',
     );
+    this.#statusOf = database.prepare('SELECT status FROM deliveries WHERE record = ? AND channel = ? AND recipient = ? AND id = ?');
     this.#updateDelivery = database.prepare(
-      'UPDATE deliveries SET status = ?, settled_at = ?, body = ? WHERE record = ? AND channel = ? AND recipient = ? AND id = ?',
+      'UPDATE deliveries SET status = ?, settled_at = ?, body = ? WHERE record = ? AND channel = ? AND recipient = ?',
     );
     this.#insertLedger = database.prepare(
       'INSERT INTO ledger (record, version, n, tenant, operation_id, result, entry) VALUES (?,?,?,?,?,?,?)',
@@ -25,12 +30,15 @@ export class Appends {
   addDelivery(record: number, place: number, tenant: string, delivery: Delivery): void {
     const { id, channel, recipient, status, settledAt } = delivery;
     this.#insertDelivery.run(record, channel, recipient, place, tenant, id, status, settledAt, JSON.stringify(delivery));
+    this.#tally.move(null, status);
   }
 
   changeDelivery(record: number, delivery: Delivery): void {
     const { id, channel, recipient, status, settledAt } = delivery;
-    const { changes } = this.#updateDelivery.run(status, settledAt, JSON.stringify(delivery), record, channel, recipient, id);
-    if (Number(changes) !== 1) throw new SignalboxError('internal', `The record has no delivery ${id}.`);
+    const row = this.#statusOf.get(record, channel, recipient, id) as { status: DeliveryStatus } | undefined;
+    if (row === undefined) throw new SignalboxError('internal', `The record has no delivery ${id}.`);
+    this.#updateDelivery.run(status, settledAt, JSON.stringify(delivery), record, channel, recipient);
+    this.#tally.move(row.status, status);
   }
 
   addLedger(record: number, version: number, tenant: string, entries: readonly LedgerEntry[]): void {

@@ -9,6 +9,7 @@ import { EmbeddedOutbox } from './outbox.js';
 import { EmbeddedQueue } from './queue.js';
 import { EmbeddedReader } from './reader.js';
 import { EmbeddedStore } from './store.js';
+import { Tally } from './tally.js';
 
 export interface EmbeddedOptions {
   /** Directory of `signalbox.db`; made where there is none. */
@@ -38,11 +39,12 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
   const file = await openFile(options.dataDir);
   const { database } = file;
   try {
-    const group = new GroupCommit(database, clock, onFatal);
+    const tally = new Tally(database);
+    const group = new GroupCommit(database, tally, clock, onFatal);
     const queue = new EmbeddedQueue(database, group, timers);
     const ping = database.prepare('SELECT count(*) FROM sqlite_schema');
     return {
-      store: new EmbeddedStore(database, group, clock),
+      store: new EmbeddedStore(database, group, clock, tally),
       reader: new EmbeddedReader(database, group, clock),
       outbox: new EmbeddedOutbox(database, group, clock),
       queue,

@@ -2,6 +2,7 @@ import { SignalboxError } from '../../errors.js';
 import type { Clock } from '../../ports/clock.js';
 import { rollback } from './schema.js';
 import { type Database, isConstraint, type Statement, severityOf, unavailable } from './sqlite.js';
+import type { Tally } from './tally.js';
 
 /** A transaction is closed after this long, and the rest goes into the next: the process must stay able to answer. */
 const BUDGET_MS = 50;
@@ -22,6 +23,7 @@ interface Write {
  */
 export class GroupCommit {
   readonly #database: Database;
+  readonly #tally: Tally;
   readonly #clock: Clock;
   readonly #onFatal: (error: Error) => void;
   readonly #begin: Statement;
@@ -30,8 +32,9 @@ export class GroupCommit {
   #scheduled = false;
   #stopped: SignalboxError | undefined;
 
-  constructor(database: Database, clock: Clock, onFatal: (error: Error) => void) {
+  constructor(database: Database, tally: Tally, clock: Clock, onFatal: (error: Error) => void) {
     this.#database = database;
+    this.#tally = tally;
     this.#clock = clock;
     this.#onFatal = onFatal;
     this.#begin = database.prepare('BEGIN IMMEDIATE');
@@ -122,6 +125,7 @@ export class GroupCommit {
   #attempt(offered: readonly Write[], apart: boolean): readonly Write[] {
     const deadline = this.#clock.monotonic() + BUDGET_MS;
     let done = 0;
+    this.#tally.rewind(0);
     this.#begin.run();
     for (const write of offered) {
       if (apart) this.#runApart(write);
@@ -129,17 +133,20 @@ export class GroupCommit {
       done += 1;
       if (this.#clock.monotonic() > deadline) break;
     }
+    this.#tally.write();
     this.#commit.run();
     return done === offered.length ? offered : offered.slice(0, done);
   }
 
   #runApart(write: Write): void {
+    const mark = this.#tally.mark();
     this.#database.exec('SAVEPOINT item');
     try {
       write.result = write.run();
     } catch (error) {
       if (severityOf(error) !== 'item') throw error;
       write.error = describe(error);
+      this.#tally.rewind(mark);
       this.#database.exec('ROLLBACK TO item');
     }
     this.#database.exec('RELEASE item');

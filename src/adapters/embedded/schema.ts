@@ -62,15 +62,8 @@ const MIGRATIONS: readonly string[] = [
   CREATE UNIQUE INDEX deliveries_by_id ON deliveries (tenant, id);
   CREATE INDEX deliveries_on_the_desk ON deliveries (tenant, status, settled_at, id) WHERE status IN ('dead', 'held');
 
-  -- How many deliveries are in each status, kept by the writes themselves: counting them would read them all.
+  -- How many deliveries are in each status.
   CREATE TABLE tallies (status TEXT PRIMARY KEY, deliveries INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-  CREATE TRIGGER deliveries_counted AFTER INSERT ON deliveries BEGIN
-    INSERT INTO tallies VALUES (new.status, 1) ON CONFLICT DO UPDATE SET deliveries = deliveries + 1;
-  END;
-  CREATE TRIGGER deliveries_recounted AFTER UPDATE OF status ON deliveries WHEN new.status <> old.status BEGIN
-    UPDATE tallies SET deliveries = deliveries - 1 WHERE status = old.status;
-    INSERT INTO tallies VALUES (new.status, 1) ON CONFLICT DO UPDATE SET deliveries = deliveries + 1;
-  END;
 
   -- Append-only. (record, version) names the write that appended; n is the place within it.
   CREATE TABLE ledger (

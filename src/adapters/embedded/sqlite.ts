@@ -4,7 +4,7 @@ import { SignalboxError } from '../../errors.js';
 export type Value = string | number | null;
 
 export interface Statement {
-  run(...values: Value[]): { readonly changes: number | bigint };
+  run(...values: Value[]): { readonly changes: number | bigint; readonly lastInsertRowid: number | bigint };
   get(...values: Value[]): unknown;
   all(...values: Value[]): unknown[];
 }
