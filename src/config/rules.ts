@@ -119,6 +119,10 @@ const OF_PRODUCTION: readonly Rule[] = [
       return known ? `WEBHOOK_SECRET: holds the public development secret; ${HOW_TO_MAKE_A_SECRET}` : null;
     },
   },
+  {
+    about: ['failpoint'],
+    broken: ({ failpoint }) => (failpoint === null ? null : 'FAILPOINT: would kill this process, which is for drills; unset it'),
+  },
   { about: ['sink'], broken: ({ sink }) => (sink === 'on' ? 'SINK: on would swallow real work in production; set auto or off' : null) },
   {
     about: ['corsOrigins'],
