@@ -95,7 +95,15 @@ module.exports = {
       ERRORS,
     ),
     only('telemetry-imports-ports', 'Telemetry listens; it does not take part.', '^src/telemetry/', '^src/telemetry/', PORTS, ERRORS),
-    only('runtime-imports-ports', 'Start and stop know nothing of what they start.', '^src/runtime/', '^src/runtime/', PORTS, ERRORS),
+    only(
+      'runtime-imports-ports',
+      'Start and stop know nothing of what they start, and log.',
+      '^src/runtime/',
+      '^src/runtime/',
+      '^src/telemetry/',
+      PORTS,
+      ERRORS,
+    ),
     only(
       'cli-talks-http',
       'The command line is a client of the API; config:check alone reads the settings.',
@@ -115,7 +123,7 @@ module.exports = {
       name: 'config-is-for-the-composition',
       severity: 'error',
       comment: 'Everybody else is handed the numbers they need.',
-      from: { path: '^src/', pathNot: [COMPOSITION, '^src/config(\\.ts$|/)', '^src/cli/config-check', '^src/sink/main\\.ts$'] },
+      from: { path: '^src/', pathNot: [COMPOSITION, '^src/config(\\.ts$|/)', '^src/cli/config-', '^src/sink/main\\.ts$'] },
       to: { path: '^src/config(\\.ts$|/)' },
     },
     {
@@ -144,9 +152,9 @@ module.exports = {
     confined('terminal-in-cli', 'Who talks to a terminal is the command line.', npm('commander', 'cli-progress'), '^src/cli/'),
     confined(
       'http-in-ingress',
-      'Who serves HTTP is ingress (and the sink, its own).',
+      'Who serves HTTP is ingress, the routes it is given, and the sink, its own.',
       npm('express', 'helmet', 'cors', 'rate-limiter-flexible'),
-      '^src/(ingress|sink)/',
+      `^src/(ingress|sink)/|^src/workloads/[^/]+/routes\\.ts$|${COMPOSITION}`,
     ),
   ],
   options: {

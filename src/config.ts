@@ -8,7 +8,17 @@ import { SETTINGS } from './config/settings.js';
 import type { LATER, SERVERS } from './config/settings-later.js';
 
 /** Values that are only checked, or that {@link Config} holds in a more useful form. */
-const FOLDED = ['heartbeatMs', 'workerId', 'sink', 'dataDir', 'databaseUrl', 'storeDriver', 'queueDriver', 'ingressMode'] as const;
+const FOLDED = [
+  'nodeEnv',
+  'heartbeatMs',
+  'workerId',
+  'sink',
+  'dataDir',
+  'databaseUrl',
+  'storeDriver',
+  'queueDriver',
+  'ingressMode',
+] as const;
 
 type Folded = (typeof FOLDED)[number];
 

@@ -28,7 +28,7 @@ function integerWithin(text: string, min: number, max: number): number | typeof 
 }
 
 /** The longest delay that a Node timer keeps; anything above fires at once. */
-export const LONGEST_TIMER_MS = 2_147_483_647;
+const LONGEST_TIMER_MS = 2_147_483_647;
 
 export function port(): Kind<number> {
   return kind('a port (0 to 65535)', (text) => integerWithin(text, 0, 65_535));
