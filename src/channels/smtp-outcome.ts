@@ -13,6 +13,8 @@ export type SmtpPhase = 'session' | 'envelope' | 'content';
 export interface SmtpError {
   readonly message: string;
   readonly code?: string | undefined;
+  /** The system's own code, where nodemailer put one of its own over it. */
+  readonly originalCode?: string | undefined;
   readonly command?: string | undefined;
   readonly response?: string | undefined;
   readonly responseCode?: number | undefined;
@@ -77,7 +79,7 @@ function codeBeforeContent(phase: SmtpPhase, error: SmtpError): string {
   if (isLocalRefusal(error)) return error.code === 'EMESSAGE' ? 'smtp_too_large' : 'smtp_invalid_envelope';
   if (error.code === 'ETIMEDOUT') return 'smtp_timeout';
   if (error.code === 'EDNS') return 'smtp_dns';
-  if (error.code === 'ETLS') return 'smtp_tls';
+  if (isTlsFailure(error)) return 'smtp_tls';
   if (error.code === 'EAUTH') return 'smtp_auth';
   return phase === 'session' ? 'smtp_connect' : 'smtp_disconnected';
 }
@@ -87,8 +89,14 @@ function isLocalRefusal(error: SmtpError): boolean {
   return error.responseCode === undefined && (error.code === 'EENVELOPE' || error.code === 'EMESSAGE');
 }
 
+/** A certificate that does not hold is reported as a socket error; only the system's code tells it from a lost connection. */
+function isTlsFailure(error: SmtpError): boolean {
+  return error.code === 'ETLS' || /CERT|SSL|TLS|UNABLE_TO/.test(error.originalCode ?? '');
+}
+
 /** System errors name addresses and ports of our own network; the code says enough. */
 function plainMessage(error: SmtpError): string {
+  if (isTlsFailure(error)) return 'No secure connection to the mail relay could be made';
   switch (error.code) {
     case ABORTED:
       return 'The attempt was called off';
@@ -96,8 +104,6 @@ function plainMessage(error: SmtpError): string {
       return 'The mail relay did not answer in time';
     case 'EDNS':
       return 'The name of the mail relay could not be resolved';
-    case 'ETLS':
-      return 'No secure connection to the mail relay could be made';
     case 'EAUTH':
       return 'The mail relay and we share no way to sign in';
     case 'EENVELOPE':

@@ -41,7 +41,11 @@ export class SmtpSession {
     this.gone = new Promise((resolve) => {
       this.#connection.on('end', () => {
         this.#ended = true;
-        this.#fail({ message: 'The connection ended', code: ENDED });
+        // nodemailer ends the connection first and reports the reply that made it do so right after, in the same turn.
+        const operation = this.#operation;
+        queueMicrotask(() => {
+          if (operation !== null && operation === this.#operation) this.#fail({ message: 'The connection ended', code: ENDED });
+        });
         resolve();
       });
     });
@@ -71,7 +75,7 @@ export class SmtpSession {
       },
     });
     return this.#run((done) => {
-      this.#connection.send({ from: envelope.from, to: [envelope.to], size: content.length, use8BitMime: true }, stream, (error, info) =>
+      this.#connection.send({ from: envelope.from, to: [envelope.to], size: content.length }, stream, (error, info) =>
         done(error ?? null, info?.response),
       );
     });

@@ -1,4 +1,6 @@
 import { parseArgs } from 'node:util';
+import { createSystemClock } from '../adapters/system/system-clock.js';
+import { createSystemTimers } from '../adapters/system/system-timers.js';
 import { startStandaloneSink } from './standalone.js';
 
 /**
@@ -19,6 +21,8 @@ const { values } = parseArgs({
 });
 
 const standalone = await startStandaloneSink({
+  clock: createSystemClock(),
+  timers: createSystemTimers(),
   httpPort: Number(values['http-port']),
   smtpPort: Number(values['smtp-port']),
   secrets: values.secret,

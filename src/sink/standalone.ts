@@ -1,13 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import express from 'express';
-import type { Clock, Timers } from '../ports/clock.js';
 import { startSmtpSink } from './receive-email.js';
 import { webhookReceiver } from './receive-webhook.js';
 import { sinkRouter } from './routes.js';
 import { createSink, type Sink, type SinkOptions } from './sink.js';
 
-export interface StandaloneSinkOptions extends Partial<SinkOptions> {
+export interface StandaloneSinkOptions extends SinkOptions {
   /** 0: any free one. */
   readonly httpPort: number;
   /** 0: any free one. */
@@ -26,7 +25,7 @@ const WEBHOOK_PATH = '/sink/webhook';
 
 /** The sink with listeners of its own, on loopback only: for drills and load tests, where it must outlive the server. */
 export async function startStandaloneSink(options: StandaloneSinkOptions): Promise<StandaloneSink> {
-  const sink = createSink({ clock: systemClock, timers: systemTimers, ...options });
+  const sink = createSink(options);
   const smtp = await startSmtpSink(sink, { port: options.smtpPort });
   const server = createServer(handlerFor(sink));
   // Longer than clients keep idle connections, so that it is they who end them and no request meets a closing socket.
@@ -79,12 +78,3 @@ function stopServer(server: Server): Promise<void> {
     server.closeAllConnections();
   });
 }
-
-const systemClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() };
-
-const systemTimers: Timers = {
-  after(delayMs, fire) {
-    const timer = setTimeout(fire, delayMs);
-    return { cancel: () => clearTimeout(timer) };
-  },
-};
