@@ -52,7 +52,7 @@ export function deskRoutes(reader: RecordReader): Router {
 }
 
 async function find(reader: RecordReader, request: Request): Promise<DeliveryRow> {
-  const id = request.params['id'];
+  const id = request.params.id;
   const row = typeof id === 'string' ? await reader.delivery(identityOf(request).tenant, id) : null;
   if (row === null) throw new SignalboxError('not-found', 'There is no delivery with this id');
   return row;

@@ -17,7 +17,7 @@ export function requestId(ids: Ids): RequestHandler {
     const trace = request.headers.traceparent;
     const correlation: Correlation =
       typeof trace === 'string' && TRACEPARENT.test(trace) ? { requestId: id, traceparent: trace } : { requestId: id };
-    response.locals['correlation'] = correlation;
+    response.locals.correlation = correlation;
     response.setHeader('X-Request-Id', id);
     next();
   };
@@ -25,7 +25,7 @@ export function requestId(ids: Ids): RequestHandler {
 
 /** The correlation of the request that this response answers. */
 export function correlationOf(response: Response): Correlation {
-  const correlation: unknown = response.locals['correlation'];
+  const correlation: unknown = response.locals.correlation;
   // Set by the middleware above before any route runs.
   return correlation as Correlation;
 }

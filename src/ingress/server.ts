@@ -1,5 +1,5 @@
 import cors from 'cors';
-import express, { type Express, type RequestHandler, type Router } from 'express';
+import express, { type Express, type Request, type RequestHandler, type Router } from 'express';
 import helmet from 'helmet';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { SignalboxError } from '../errors.js';
@@ -62,11 +62,9 @@ function served(clock: Clock, onServed: ServerOptions['onServed']): RequestHandl
   return (request, response, next) => {
     const startedAt = clock.monotonic();
     response.once('finish', () => {
-      const pattern: unknown = request.route?.path;
-      const route = typeof pattern === 'string' ? `${request.baseUrl}${pattern}` : 'unmatched';
       onServed({
         method: request.method,
-        route,
+        route: routeOf(request),
         status: response.statusCode,
         durationMs: clock.monotonic() - startedAt,
         requestId: correlationOf(response).requestId,
@@ -74,6 +72,14 @@ function served(clock: Clock, onServed: ServerOptions['onServed']): RequestHandl
     });
     next();
   };
+}
+
+/** The pattern of the route that answered: a bounded set, unlike paths. */
+function routeOf(request: Request): string {
+  const path: unknown = request.route?.path;
+  const pattern: unknown = Array.isArray(path) ? path[0] : path;
+  if (typeof pattern !== 'string') return 'unmatched';
+  return `${request.baseUrl}${pattern === '/' && request.baseUrl !== '' ? '' : pattern}`;
 }
 
 function rateLimit(perMinute: number): RequestHandler {

@@ -35,6 +35,7 @@ export async function deliver(deps: DeliverDeps, workload: Workload, lease: Leas
 const EXHAUSTED = { code: 'claims_exhausted', message: 'claimed again and again without any progress: it may kill its worker' } as const;
 const LOST = { code: 'outcome_lost', message: 'the worker was lost between intent and outcome' } as const;
 const NO_CHANNEL = { code: 'channel_missing', message: 'no channel of this name is configured' } as const;
+const TIMED_OUT = { code: 'timeout', message: 'the provider did not answer within the time limit' } as const;
 const LEASE_GONE = { code: 'lease_lost', message: 'the lease may have run out before the call; nothing was sent' } as const;
 
 /** One pass over one leased record. */
@@ -131,10 +132,16 @@ class Pass {
     if (!this.lease.safe()) return { kind: 'retry', failure: LEASE_GONE };
     const limit = new AbortController();
     const stop = (): void => limit.abort();
-    const timer = this.deps.timers.after(this.deps.settings.sendTimeoutMs, stop);
+    let timedOut = false;
+    const timer = this.deps.timers.after(this.deps.settings.sendTimeoutMs, () => {
+      timedOut = true;
+      stop();
+    });
     this.lease.signal.addEventListener('abort', stop, { once: true });
     try {
-      return await channel.send(this.workload.effect(this.lease.record, delivery), limit.signal);
+      const outcome = await channel.send(this.workload.effect(this.lease.record, delivery), limit.signal);
+      // The channel knows only that it was stopped; why is known here.
+      return timedOut && outcome.kind !== 'done' ? { ...outcome, failure: TIMED_OUT } : outcome;
     } catch (error) {
       // A channel promises not to reject. One that does has told us nothing about the effect.
       this.deps.watch({ kind: 'trouble', where: `channel.${channel.name}`, error });
@@ -239,7 +246,7 @@ class Pass {
 
   private breakerEnd(retryInMs: number): number {
     // Spread, so that what waited for one breaker does not come back as one.
-    return this.lease.now() + retryInMs + Math.floor(this.deps.chance.next() * this.deps.settings.breakerOpenMs);
+    return this.lease.now() + Math.ceil(retryInMs) + Math.floor(this.deps.chance.next() * this.deps.settings.breakerOpenMs);
   }
 
   private channelOf(delivery: Delivery): Channel | null {

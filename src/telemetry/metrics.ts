@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { WakeUpQueue } from '../ports/queue.js';
-import type { RecordReader } from '../ports/reader.js';
+import type { Backlog, RecordReader } from '../ports/reader.js';
+import { DELIVERY_STATUSES } from '../ports/record.js';
 import type { Fact } from '../ports/watch.js';
 
 /** Seconds. From a commit on a good disk to a provider that takes its whole time limit. */
@@ -123,22 +124,38 @@ export function createMetrics({ reader, queue }: Sources): Metrics {
 
 /** What is asked of store and queue at each scrape, rather than counted along the way. */
 function gaugesOf(registry: Registry, reader: RecordReader, queue: WakeUpQueue): void {
-  const deliveries = new Gauge({
-    name: 'signalbox_deliveries',
-    help: 'Deliveries in the store, by status.',
-    labelNames: ['status'],
-    registers: [registry],
-  });
-  const age = new Gauge({ name: 'signalbox_backlog_age_seconds', help: 'Age of the longest overdue record.', registers: [registry] });
+  // Three gauges show parts of one answer: it is asked for once a scrape, not three times.
+  let asked: Promise<Backlog> | undefined;
+  const backlog = (): Promise<Backlog> => {
+    asked ??= reader.backlog().finally(() => {
+      asked = undefined;
+    });
+    return asked;
+  };
   new Gauge({
     name: 'signalbox_open_records',
     help: 'Records that are not at rest.',
     registers: [registry],
     async collect() {
-      const backlog = await reader.backlog();
-      this.set(backlog.open);
-      age.set(backlog.oldestDueMs / 1000);
-      for (const [status, count] of Object.entries(backlog.deliveries)) deliveries.set({ status }, count);
+      this.set((await backlog()).open);
+    },
+  });
+  new Gauge({
+    name: 'signalbox_backlog_age_seconds',
+    help: 'Age of the longest overdue record.',
+    registers: [registry],
+    async collect() {
+      this.set((await backlog()).oldestDueMs / 1000);
+    },
+  });
+  new Gauge({
+    name: 'signalbox_deliveries',
+    help: 'Deliveries in the store, by status.',
+    labelNames: ['status'],
+    registers: [registry],
+    async collect() {
+      const { deliveries } = await backlog();
+      for (const status of DELIVERY_STATUSES) this.set({ status }, deliveries[status] ?? 0);
     },
   });
   new Gauge({

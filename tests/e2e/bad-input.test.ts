@@ -49,13 +49,13 @@ describe('Bad input', () => {
     expect(answer.status).toBe(status);
     expect(answer.headers.get('content-type')).toContain('application/problem+json');
     expect(answer.body).toMatchObject({ status, instance: '/api/v1/notifications', requestId: answer.headers.get('x-request-id') });
-    expect((answer.body['errors'] as { pointer: string }[]).map((error) => error.pointer)).toContain(pointer);
+    expect((answer.body.errors as { pointer: string }[]).map((error) => error.pointer)).toContain(pointer);
     expect(await count(app)).toBe(0);
   });
 
   it('malformed JSON is a problem of its own', async () => {
     const answer = await app.sendRaw('/api/v1/notifications', '{"userId": ');
-    expect([answer.status, answer.body['code']]).toEqual([400, 'malformed-json']);
+    expect([answer.status, answer.body.code]).toEqual([400, 'malformed-json']);
     expect(await count(app)).toBe(0);
   });
 
@@ -65,7 +65,7 @@ describe('Bad input', () => {
       const text = JSON.stringify(notification({ data: { inner: 1 } })).replace('"inner":1', `"${name}":{"polluted":true}`);
       const answer = await app.sendRaw('/api/v1/notifications', text);
       expect(answer.status).toBe(400);
-      expect(answer.body['errors']).toEqual([{ pointer: `/data/${name}`, detail: 'is not an allowed name' }]);
+      expect(answer.body.errors).toEqual([{ pointer: `/data/${name}`, detail: 'is not an allowed name' }]);
       expect(Object.hasOwn(Object.prototype, 'polluted')).toBe(false);
       expect(await count(app)).toBe(0);
     },
@@ -73,7 +73,7 @@ describe('Bad input', () => {
 
   it('a body of 10 MB is refused with 413', async () => {
     const answer = await app.sendRaw('/api/v1/notifications', JSON.stringify(notification({ body: 'x'.repeat(10_000_000) })));
-    expect([answer.status, answer.body['code']]).toEqual([413, 'payload-too-large']);
+    expect([answer.status, answer.body.code]).toEqual([413, 'payload-too-large']);
     expect(await count(app)).toBe(0);
   });
 
@@ -91,16 +91,14 @@ describe('Bad input', () => {
 
   it('header and body may not disagree about the key, and the header must be printable', async () => {
     const disagree = await app.send('POST', '/api/v1/notifications', notification({ idempotencyKey: 'a' }), { 'Idempotency-Key': 'b' });
-    expect(disagree.body['errors']).toEqual([
-      { pointer: 'header: Idempotency-Key', detail: 'differs from the idempotencyKey in the body' },
-    ]);
+    expect(disagree.body.errors).toEqual([{ pointer: 'header: Idempotency-Key', detail: 'differs from the idempotencyKey in the body' }]);
     expect((await app.send('POST', '/api/v1/notifications', notification(), { 'Idempotency-Key': 'a b' })).status).toBe(400);
     expect(await count(app)).toBe(0);
   });
 
   it('what there is not is a 404 problem with a request id', async () => {
     const answer = await app.get('/api/v1/nothing');
-    expect([answer.status, answer.body['code']]).toEqual([404, 'not-found']);
+    expect([answer.status, answer.body.code]).toEqual([404, 'not-found']);
     expect((await app.get('/api/v1/notifications/%E0%A4%A')).status).toBe(400);
   });
 });

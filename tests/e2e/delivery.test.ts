@@ -27,10 +27,10 @@ describe('A notification, end to end on the embedded platform', () => {
       acceptedAt: expect.any(String),
       idempotentHit: false,
     });
-    expect(answer.headers.get('location')).toBe(`/api/v1/notifications/${String(answer.body['notificationId'])}`);
+    expect(answer.headers.get('location')).toBe(`/api/v1/notifications/${String(answer.body.notificationId)}`);
     expect(answer.headers.get('x-request-id')).toBe('req-42');
 
-    const delivered = await untilStatus(app, String(answer.body['notificationId']), ['delivered']);
+    const delivered = await untilStatus(app, String(answer.body.notificationId), ['delivered']);
     const [delivery] = delivered.deliveries;
     expect(delivery?.attempts.map(({ attempt, result }) => [attempt, result])).toEqual([[1, 'delivered']]);
     const { arrivals } = await sinkOf(app, `?operationId=${delivery?.operationId}`);
@@ -51,9 +51,9 @@ describe('A notification, end to end on the embedded platform', () => {
   it('waits for its scheduled time and goes within a second of it, with nothing polling', async () => {
     const scheduledFor = new Date(Date.now() + 600).toISOString();
     const answer = await app.send('POST', '/api/v1/notifications', notification({ scheduledFor }));
-    expect(answer.body['status']).toBe('scheduled');
-    const id = String(answer.body['notificationId']);
-    expect((await app.get(`/api/v1/notifications/${id}`)).body['status']).toBe('scheduled');
+    expect(answer.body.status).toBe('scheduled');
+    const id = String(answer.body.notificationId);
+    expect((await app.get(`/api/v1/notifications/${id}`)).body.status).toBe('scheduled');
     const { deliveries } = await untilStatus(app, id, ['delivered']);
     const sentAt = Date.parse(deliveries[0]?.attempts[0]?.startedAt ?? '');
     expect(sentAt).toBeGreaterThanOrEqual(Date.parse(scheduledFor));
@@ -63,9 +63,9 @@ describe('A notification, end to end on the embedded platform', () => {
   it('is cancelled while it waits, and then never goes', async () => {
     const id = await accept(app, notification({ scheduledFor: new Date(Date.now() + 3_600_000).toISOString() }));
     const cancelled = await app.send('POST', `/api/v1/notifications/${id}/cancel`);
-    expect([cancelled.status, cancelled.body['status']]).toEqual([200, 'cancelled']);
+    expect([cancelled.status, cancelled.body.status]).toEqual([200, 'cancelled']);
     const again = await app.send('POST', `/api/v1/notifications/${id}/cancel`);
-    expect([again.status, again.body['code']]).toEqual([409, 'conflict']);
+    expect([again.status, again.body.code]).toEqual([409, 'conflict']);
   });
 
   it('expires instead of going out late', async () => {
@@ -102,7 +102,7 @@ describe('A notification, end to end on the embedded platform', () => {
           `/api/v1/notifications?userId=lister&limit=3${cursor === '' ? '' : `&cursor=${cursor}`}`,
         )
       ).body;
-      seen.push(...page.data.map((item) => item['notificationId']));
+      seen.push(...page.data.map((item) => item.notificationId));
       cursor = page.nextCursor;
     }
     expect(seen).toHaveLength(7);
@@ -113,7 +113,7 @@ describe('A notification, end to end on the embedded platform', () => {
     const id = await accept(app, notification());
     expect((await app.get(`/api/notifications/${id}`)).status).toBe(200);
     const missing = await app.get('/api/v1/notifications/00000000-0000-0000-0000-000000000000');
-    expect([missing.status, missing.body['code']]).toEqual([404, 'not-found']);
+    expect([missing.status, missing.body.code]).toEqual([404, 'not-found']);
     expect(missing.headers.get('content-type')).toContain('application/problem+json');
   });
 });
