@@ -24,7 +24,7 @@ export function statusOutcome(status: number, retryAfter: string | undefined, no
 }
 
 /** Milliseconds to wait by a Retry-After header in seconds or as an HTTP date, at most an hour; null when there is none to understand. */
-export function parseRetryAfter(value: string | undefined, now: number): number | null {
+function parseRetryAfter(value: string | undefined, now: number): number | null {
   if (value === undefined) return null;
   const text = value.trim();
   if (/^\d+$/.test(text)) return Math.min(Number(text) * 1000, MAX_RETRY_AFTER_MS);

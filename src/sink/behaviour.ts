@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noThenProperty: the word reads best in a script, and nobody awaits one
 import { z } from 'zod';
 
 export const SINK_CHANNELS = ['email', 'webhook'] as const;
@@ -43,7 +44,6 @@ export const behaviourSchema = z.strictObject({
   name: z.string().min(1).max(500).optional(),
   steps: z.array(stepSchema).max(1000).default([]),
   /** What happens when the steps are used up. Default: `ok`. */
-  // biome-ignore lint/suspicious/noThenProperty: the word reads best in a script, and nobody awaits one
   then: z.union([z.literal('ok'), stepSchema]).default('ok'),
 });
 
@@ -102,7 +102,6 @@ export class Behaviours {
       channel: behaviour.channel ?? null,
       name: behaviour.name ?? null,
       left: behaviour.steps.slice(at).map((step, index) => (index === 0 ? { ...step, times: (step.times ?? 1) - used } : step)),
-      // biome-ignore lint/suspicious/noThenProperty: see behaviourSchema
       then: behaviour.then,
       decided,
     }));

@@ -26,11 +26,15 @@ interface Delivered {
 /** A receiver over HTTP that keeps what it gets and answers with `answer`. */
 async function receiver(answer: RequestListener) {
   const delivered: Delivered[] = [];
-  const server = createServer(async (request, response) => {
+  const server = createServer((request, response) => {
     let body = '';
-    for await (const chunk of request) body += String(chunk);
-    delivered.push({ url: request.url ?? '', headers: request.headers, body });
-    answer(request, response);
+    request.on('data', (chunk: Buffer) => {
+      body += chunk.toString();
+    });
+    request.once('end', () => {
+      delivered.push({ url: request.url ?? '', headers: request.headers, body });
+      answer(request, response);
+    });
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
