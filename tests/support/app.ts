@@ -31,7 +31,7 @@ export interface TestApp {
 const QUICK = { RETRY_BACKOFF_MS: '20', RETRY_BACKOFF_MAX_MS: '200', POLL_INTERVAL_MS: '60000' };
 
 export async function startApp(settings: Readonly<Record<string, string>> = {}): Promise<TestApp> {
-  const dataDir = settings['DATA_DIR'] ?? (await mkdtemp(join(tmpdir(), 'signalbox-test-')));
+  const dataDir = settings.DATA_DIR ?? (await mkdtemp(join(tmpdir(), 'signalbox-test-')));
   const config = loadConfig({ NODE_ENV: 'test', SERVER_PORT: '0', LOG_LEVEL: 'silent', ...QUICK, ...settings, DATA_DIR: dataDir });
   const log = createLog({ level: config.logLevel, worker: config.workerId, version: 'test' });
   const app = await wire({
@@ -66,7 +66,7 @@ export async function startApp(settings: Readonly<Record<string, string>> = {}):
       call(path, { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } }),
     async stop() {
       await app.stop();
-      if (settings['DATA_DIR'] === undefined) await rm(dataDir, { recursive: true, force: true });
+      if (settings.DATA_DIR === undefined) await rm(dataDir, { recursive: true, force: true });
     },
   };
 }

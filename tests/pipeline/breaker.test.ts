@@ -1,0 +1,80 @@
+import { describe, expect, it } from '@jest/globals';
+import { createBreakers } from '../../src/pipeline/breaker.js';
+import type { Fact } from '../../src/ports/watch.js';
+import { HandClock } from '../support/hand-clock.js';
+
+function set() {
+  const clock = new HandClock();
+  const facts: Fact[] = [];
+  const breakers = createBreakers(clock, { breakerFailures: 3, breakerOpenMs: 1000 }, (fact) => facts.push(fact));
+  const call = (verdict: 'success' | 'failure' | 'neutral', provider = 'p'): boolean => {
+    const admission = breakers.enter(provider);
+    if (admission.admitted) admission.report(verdict);
+    return admission.admitted;
+  };
+  const states = (): string[] => facts.map((fact) => (fact.kind === 'breaker' ? fact.state : fact.kind));
+  return { clock, breakers, call, states };
+}
+
+describe('A circuit breaker', () => {
+  it('opens after so many failures in a row and says how long it stays so', () => {
+    const { breakers, call, states } = set();
+    for (let n = 0; n < 3; n += 1) call('failure');
+    expect(breakers.enter('p')).toEqual({ admitted: false, retryInMs: 1000 });
+    expect(states()).toEqual(['open']);
+  });
+
+  it('counts only failures in a row: a success starts the count anew, a neutral call does not', () => {
+    const { call } = set();
+    for (const verdict of ['failure', 'failure', 'success', 'failure', 'neutral', 'failure'] as const) call(verdict);
+    expect(call('neutral')).toBe(true);
+    call('failure');
+    expect(call('neutral')).toBe(false);
+  });
+
+  it('lets one call try after its time, and no second beside it', () => {
+    const { clock, breakers, call } = set();
+    for (let n = 0; n < 3; n += 1) call('failure');
+    clock.advance(1000);
+    const probe = breakers.enter('p');
+    expect(probe.admitted).toBe(true);
+    expect(breakers.enter('p').admitted).toBe(false);
+  });
+
+  it('closes when the try succeeds, and opens for its whole time again when it fails', () => {
+    const { clock, breakers, call, states } = set();
+    for (let n = 0; n < 3; n += 1) call('failure');
+    clock.advance(1000);
+    expect(call('failure')).toBe(true);
+    expect(breakers.enter('p')).toEqual({ admitted: false, retryInMs: 1000 });
+    clock.advance(1000);
+    expect(call('success')).toBe(true);
+    expect(call('neutral')).toBe(true);
+    expect(states()).toEqual(['open', 'half-open', 'open', 'half-open', 'closed']);
+  });
+
+  it('lets the next one try when a try says nothing', () => {
+    const { clock, call } = set();
+    for (let n = 0; n < 3; n += 1) call('failure');
+    clock.advance(1000);
+    expect(call('neutral')).toBe(true);
+    expect(call('success')).toBe(true);
+  });
+
+  it('is one per provider, and remembers an open one however many others there are', () => {
+    const { call } = set();
+    for (let n = 0; n < 3; n += 1) call('failure', 'bad');
+    for (let n = 0; n < 3000; n += 1) call('success', `good-${n}`);
+    expect(call('neutral', 'bad')).toBe(false);
+    expect(call('neutral', 'good-1')).toBe(true);
+  });
+
+  it('is not kept open longer by calls that were under way when it opened', () => {
+    const { clock, breakers } = set();
+    const calls = Array.from({ length: 5 }, () => breakers.enter('p'));
+    for (const admission of calls.slice(0, 3)) if (admission.admitted) admission.report('failure');
+    clock.advance(600);
+    for (const admission of calls.slice(3)) if (admission.admitted) admission.report('failure');
+    expect(breakers.enter('p')).toEqual({ admitted: false, retryInMs: 400 });
+  });
+});
