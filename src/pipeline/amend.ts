@@ -152,8 +152,8 @@ function resolved(record: WorkRecord, held: Delivery, resolution: Resolution, ru
     case 'delivered':
       return { ...held, status: 'delivered', reason: rule, failure: null, settledAt: now };
     case 'resend':
-      // Due at a time that the store's own clock has passed for certain, whatever ours says.
-      return { ...held, status: 'queued', reason: rule, dueAt: record.createdAt, intentAt: null, settledAt: null };
+      // Due at a time that the store's own clock has passed for certain: ours, and the one that accepted it, may run ahead.
+      return { ...held, status: 'queued', reason: rule, dueAt: record.updatedAt, intentAt: null, settledAt: null };
     case 'dead':
       return asDead(record.workload, held, held.failure ?? { code: 'resolved_dead', message: 'given up by a person' }, rule, now);
   }
