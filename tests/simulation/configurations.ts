@@ -1,0 +1,90 @@
+import type { Outbox } from '../../src/ports/outbox.js';
+import type { SimStore } from './sim-store.js';
+
+/**
+ * What a run is held to. All nets are on in `normal`; the others take one away by a decorator around a port, so that
+ * what this net would have healed shows. The unchanged pipeline holds in every one of them.
+ */
+export interface Configuration {
+  readonly name: string;
+  readonly about: string;
+  /** No faults, and receivers that are well: then everything is delivered at the first attempt. */
+  readonly calm: boolean;
+  /** The broker may lose what it accepted. Not where the net under it is off. */
+  readonly brokerLoses: boolean;
+  /** Receivers take longer than a lease to answer. */
+  readonly slowReceivers: boolean;
+  outbox(inner: Outbox, store: SimStore): Outbox;
+}
+
+const NORMAL: Configuration = {
+  name: 'normal',
+  about: 'every net on',
+  calm: false,
+  brokerLoses: true,
+  slowReceivers: false,
+  outbox: (inner) => inner,
+};
+
+export const CONFIGURATIONS: readonly Configuration[] = [
+  NORMAL,
+  {
+    ...NORMAL,
+    name: 'no-lease-rescue',
+    about: "the sweeper does not see a dead worker's records; the broker gives its wake-ups out again",
+    brokerLoses: false,
+    outbox: (inner, store) => ({
+      published: (wakeUps) => inner.published(wakeUps),
+      async due(limit, republishAfterMs) {
+        const scan = await inner.due(limit, republishAfterMs);
+        return { ...scan, wakeUps: scan.wakeUps.filter((wakeUp) => (store.row(wakeUp)?.record.lockedBy ?? null) === null) };
+      },
+    }),
+  },
+  {
+    ...NORMAL,
+    name: 'no-republish',
+    about: 'what was published once is not published again',
+    brokerLoses: false,
+    outbox: (inner) => ({ published: (wakeUps) => inner.published(wakeUps), due: (limit) => inner.due(limit, Number.MAX_SAFE_INTEGER) }),
+  },
+  {
+    ...NORMAL,
+    name: 'slow',
+    about: 'faults, and receivers that take longer than a lease',
+    slowReceivers: true,
+  },
+  {
+    ...NORMAL,
+    name: 'calm',
+    about: 'no faults at all, and the sweeper does not see what was only just accepted: the relay alone must wake it',
+    calm: true,
+    brokerLoses: false,
+    outbox: (inner, store) => ({
+      published: (wakeUps) => inner.published(wakeUps),
+      async due(limit, republishAfterMs) {
+        const scan = await inner.due(limit, republishAfterMs);
+        const seen = scan.wakeUps.filter((wakeUp) => {
+          const record = store.row(wakeUp)?.record;
+          return record === undefined || record.claims > 0 || record.status === 'scheduled';
+        });
+        return { ...scan, wakeUps: seen };
+      },
+    }),
+  },
+  {
+    ...NORMAL,
+    name: 'calm-slow',
+    about: 'no faults, receivers that take longer than a lease: renewal alone keeps the lease',
+    calm: true,
+    slowReceivers: true,
+    brokerLoses: false,
+  },
+];
+
+/** @throws when there is none of this name */
+export function configurationOf(name: string): Configuration {
+  const found = CONFIGURATIONS.find((configuration) => configuration.name === name);
+  if (found === undefined) throw new Error(`no configuration ${name}: one of ${CONFIGURATIONS.map((one) => one.name).join(', ')}`);
+  return found;
+}

@@ -1,0 +1,2 @@
+/** A broken rule and where. */
+export type Finding = readonly [kind: string, detail: string];

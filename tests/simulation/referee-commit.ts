@@ -1,0 +1,81 @@
+import type { Delivery, WorkRecord } from '../../src/ports/record.js';
+import type { Change, LeaseRef } from '../../src/ports/store.js';
+import type { Finding } from './finding.js';
+import { expiryOf } from './sim-workload.js';
+
+/** A provider asked us to slow down: when, and for how long. */
+export interface Throttle {
+  readonly at: number;
+  readonly afterMs: number;
+}
+
+/** One applied write under a lease, and what is known about it from outside. */
+export interface CommitCase {
+  readonly ref: LeaseRef;
+  readonly change: Change;
+  readonly before: WorkRecord;
+  readonly after: WorkRecord;
+  readonly now: number;
+  /** The cancel request was there when this holder claimed. */
+  readonly cancelledBeforeClaim: boolean;
+  /** How far the holder's idea of the store's clock is behind: its claim's answer took so long. */
+  readonly lagMs: number;
+  readonly landed: ReadonlySet<string>;
+  readonly throttles: ReadonlyMap<string, Throttle>;
+  readonly maxClaims: number;
+}
+
+const OPEN: ReadonlySet<string> = new Set(['queued', 'scheduled', 'deferred', 'processing']);
+
+export function judgeCommit(on: CommitCase): readonly Finding[] {
+  const { before, after, ref, change } = on;
+  const findings: Finding[] = [];
+  if (before.lockToken !== ref.token || before.lockedBy !== ref.worker) {
+    findings.push(['STALE_WRITE', `written under token ${ref.token}, which ${before.lockedBy}'s ${before.lockToken} has replaced`]);
+  }
+  const open = after.deliveries.some((delivery) => OPEN.has(delivery.status));
+  if (open !== (after.dueAt !== null)) findings.push(['DUE_LOST', `due ${after.dueAt} with ${open ? '' : 'no '}open deliveries`]);
+  for (const is of change.deliveries) {
+    const was = before.deliveries.find((delivery) => delivery.id === is.id);
+    if (was === undefined) findings.push(['UNKNOWN_DELIVERY', is.id]);
+    else findings.push(...judgeDelivery(on, was, is));
+  }
+  return findings;
+}
+
+function judgeDelivery(on: CommitCase, was: Delivery, is: Delivery): readonly Finding[] {
+  const findings: Finding[] = [];
+  const mine = on.change.ledger.filter((entry) => entry.deliveryId === is.id);
+  const intent = mine.find((entry) => entry.kind === 'intent');
+  if (!OPEN.has(was.status)) findings.push(['REST_DISTURBED', `${was.status} becomes ${is.status}`]);
+  if (is.operationId !== was.operationId) findings.push(['RENAMED', 'the operation id has changed']);
+  if (is.attempts !== was.attempts && (is.attempts !== was.attempts + 1 || intent === undefined)) {
+    findings.push(['ATTEMPT_WITHOUT_INTENT', `attempts go from ${was.attempts} to ${is.attempts}`]);
+  }
+  if (intent !== undefined) findings.push(...judgeIntent(on, was));
+  const done = mine.some((entry) => entry.kind === 'outcome' && entry.result === 'delivered');
+  if (is.status === 'delivered' && done && !on.landed.has(is.operationId)) {
+    findings.push(['OUTCOME_BEFORE_EFFECT', 'delivered, but nothing has landed']);
+  }
+  if (is.reason === 'claims.exhausted' && on.before.barrenClaims <= on.maxClaims) {
+    findings.push(['GIVEN_UP_EARLY', `after ${on.before.barrenClaims} barren claims`]);
+  }
+  const throttled = mine.find((entry) => entry.result === 'throttled');
+  const asked = on.throttles.get(is.operationId);
+  if (throttled !== undefined && asked !== undefined && is.status === 'deferred' && is.dueAt !== null) {
+    // What would be due only after its end is looked at when it ends; it is not sent then.
+    const wanted = Math.min(asked.at + asked.afterMs - on.lagMs, expiryOf(on.before) ?? Number.POSITIVE_INFINITY);
+    const early = wanted - is.dueAt;
+    if (early > 0) findings.push(['RETRY_AFTER_IGNORED', `due ${early} ms before the provider asked for`]);
+  }
+  return findings;
+}
+
+function judgeIntent(on: CommitCase, was: Delivery): readonly Finding[] {
+  const findings: Finding[] = [];
+  if (on.cancelledBeforeClaim) findings.push(['CANCEL_IGNORED', 'an intent under a claim that knew of the cancel request']);
+  if (was.intentAt === null && was.dueAt !== null && was.dueAt > on.now) {
+    findings.push(['SENT_EARLY', `${was.dueAt - on.now} ms before it is due`]);
+  }
+  return findings;
+}

@@ -1,0 +1,280 @@
+import { createPipeline } from '../../src/pipeline/pipeline.js';
+import type { PipelineSettings } from '../../src/pipeline/settings.js';
+import { check } from '../../tools/ledger/check.js';
+import type { Report } from '../../tools/ledger/entry.js';
+import { Clients, type Server } from './clients.js';
+import type { Configuration } from './configurations.js';
+import { type FaultCounts, NO_FAULTS, noFaultCounts, weather } from './faults.js';
+import { EPOCH, Incarnation, type Setting } from './incarnation.js';
+import { Receivers } from './receivers.js';
+import { Referee } from './referee.js';
+import { Rng } from './rng.js';
+import { outboxOf, readerOf, storeOf } from './sim-ports.js';
+import { SimQueue } from './sim-queue.js';
+import { SimStore } from './sim-store.js';
+import { natureOf, workloadOf } from './sim-workload.js';
+import { type StepViolation, World } from './world.js';
+
+/** How long faults go on, and how long everything may take to settle afterwards, in virtual milliseconds. */
+const FAULTY_MS = 20_000;
+const SETTLED_WITHIN_MS = 300_000;
+const STEPS_AT_MOST = 60_000;
+
+/** What came of one seed. */
+export interface Verdict {
+  readonly seed: number;
+  readonly violations: readonly StepViolation[];
+  readonly report: Report;
+  readonly counts: FaultCounts;
+  readonly steps: number;
+  readonly trace: readonly string[];
+}
+
+export function settingsOf(rng: Rng, slowReceivers: boolean): PipelineSettings {
+  const leaseMs = 3000;
+  return {
+    leaseMs,
+    heartbeatMs: leaseMs / 3,
+    leaseCapMs: leaseMs * 10,
+    batchSize: rng.pick([1, 3, 8]),
+    pollIntervalMs: 5000,
+    republishAfterMs: 8000,
+    sendTimeoutMs: slowReceivers ? leaseMs * 3 : 500,
+    maxRetries: rng.pick([2, 4]),
+    maxThrottles: 4,
+    maxClaims: 5,
+    backoffMs: 200,
+    backoffMaxMs: 3000,
+    breakerFailures: 4,
+    breakerOpenMs: 1500,
+  };
+}
+
+/** One seed: a world, its processes, its clients, its weather. */
+export class Schedule {
+  readonly world: World;
+  private readonly rng: Rng;
+  private readonly setting: Setting;
+  private readonly settings: PipelineSettings;
+  private readonly store: SimStore;
+  private readonly referee: Referee;
+  private readonly queue: SimQueue;
+  private readonly receivers: Receivers;
+  private readonly clients: Clients;
+  /** The present life of each process; undefined while it is down. */
+  private readonly servers: (Server | undefined)[] = [];
+  private lives = 0;
+  private faulty = true;
+
+  constructor(
+    private readonly seed: number,
+    private readonly configuration: Configuration,
+    tracing = false,
+  ) {
+    this.rng = new Rng(seed);
+    this.world = new World(this.rng, tracing);
+    const rates = configuration.calm ? NO_FAULTS : weather(this.rng);
+    this.setting = {
+      world: this.world,
+      leaseMs: 3000,
+      rates: configuration.brokerLoses ? rates : { ...rates, wakeUpLost: 0 },
+      counts: noFaultCounts(),
+      onCrash: (who) => this.bury(who),
+    };
+    this.settings = settingsOf(this.rng, configuration.slowReceivers);
+    this.store = new SimStore(() => EPOCH + Math.floor(this.world.now));
+    this.referee = new Referee(this.world, this.store, this.settings);
+    this.queue = new SimQueue(this.setting, this.referee);
+    this.receivers = new Receivers(this.setting, this.referee, (effect) => {
+      const row = this.store.row({ tenant: effect.tenant, id: effect.recordId });
+      return row !== undefined && natureOf(row.record).poison === 'send';
+    });
+    if (configuration.slowReceivers) this.receivers.slowness = this.settings.leaseMs * 2;
+    this.clients = new Clients({
+      world: this.world,
+      referee: this.referee,
+      leaseMs: this.settings.leaseMs,
+      server: () => this.anyServer(),
+      answersLost: configuration.calm ? 0 : 0.05,
+    });
+  }
+
+  async run(): Promise<Verdict> {
+    const { world, rng, configuration } = this;
+    const processes = rng.between(2, 3);
+    for (let place = 0; place < processes; place += 1) this.boot(place);
+    const poison = !configuration.calm && rng.happens(0.3) ? rng.pick(['decide', 'send'] as const) : null;
+    this.clients.begin(rng.between(3, 9), FAULTY_MS * 0.6, poison);
+    if (this.setting.rates.chaosPerSecond > 0) this.chaos();
+    await world.run(() => false, { steps: STEPS_AT_MOST, until: FAULTY_MS });
+    this.calmDown();
+    await this.settle();
+    if (rng.happens(0.5)) {
+      this.resolveHeld();
+      await this.settle();
+    }
+    await this.drainAll();
+    return this.verdict();
+  }
+
+  private settle(): Promise<void> {
+    const bounds = { steps: STEPS_AT_MOST * 2, until: this.world.now + SETTLED_WITHIN_MS };
+    return this.world.run(() => this.atRest(), bounds);
+  }
+
+  private atRest(): boolean {
+    if (this.clients.busy > 0 || !this.queue.empty) return false;
+    for (const { record } of this.store.rows.values()) if (record.dueAt !== null) return false;
+    return true;
+  }
+
+  /** Some process that takes requests. */
+  private anyServer(): Server | undefined {
+    const up = this.servers.filter((server) => server !== undefined);
+    return up.length === 0 ? undefined : this.rng.pick(up);
+  }
+
+  private boot(place: number): void {
+    const { world, rng, settings, configuration } = this;
+    this.lives += 1;
+    const skew = configuration.calm ? 0 : rng.pick([0, 0, 0, -3_600_000, 3_600_000, rng.between(-2000, 2000)]);
+    const who = new Incarnation(this.setting, `p${place}.${this.lives}`, skew, world.now - rng.between(0, 1_000_000));
+    world.trace(() => `${who.name} starts, its clock ${skew} ms off`);
+    let ids = 0;
+    const pipeline = createPipeline({
+      store: storeOf(who, this.store, this.referee),
+      reader: readerOf(who, this.store, this.referee),
+      outbox: configuration.outbox(outboxOf(who, this.store, this.referee), this.store),
+      queue: this.queue.of(who),
+      clock: who.clock,
+      timers: who.timers,
+      chance: { next: () => rng.next() },
+      ids: { next: () => `${who.name}-${(ids += 1)}` },
+      watch: () => undefined,
+      settings,
+      worker: who.name,
+      workloads: [workloadOf(who, this.receivers, this.seed % 4 === 0 ? 'assume-delivered' : 'hold')],
+      consume: true,
+    });
+    this.servers[place] = { who, pipeline };
+    world.touch();
+    pipeline.start();
+  }
+
+  /** A process died: the broker notices after a while, and it is started again after a while. */
+  private bury(who: Incarnation): void {
+    const { world, rng } = this;
+    const place = this.servers.findIndex((server) => server?.who === who);
+    if (place >= 0) this.servers[place] = undefined;
+    world.in(rng.between(10, 1000), () => this.queue.lost(who, true));
+    if (place >= 0) world.in(rng.between(50, 3000), () => this.boot(place));
+  }
+
+  /** What befalls processes from outside, at any moment. */
+  private chaos(): void {
+    const { world, rng, setting } = this;
+    const next = Math.ceil((-Math.log(1 - rng.next()) * 1000) / setting.rates.chaosPerSecond);
+    world.in(next, () => {
+      if (!this.faulty) return;
+      const place = rng.between(0, this.servers.length - 1);
+      const server = this.servers[place];
+      if (server !== undefined) this.befall(server, place);
+      this.chaos();
+    });
+  }
+
+  private befall(server: Server, place: number): void {
+    const { world, rng, setting, settings } = this;
+    const { who } = server;
+    switch (rng.pick(['crash', 'pause', 'pause', 'cut', 'clock', 'drain'] as const)) {
+      case 'crash':
+        return who.crash('kill -9');
+      case 'pause': {
+        const ms = rng.between(100, 3 * settings.leaseMs);
+        who.pause(ms);
+        // A broker that hears nothing from a consumer for so long gives its wake-ups to others.
+        if (ms > 1.5 * settings.leaseMs) world.in(1.5 * settings.leaseMs, () => this.queue.lost(who, false));
+        return;
+      }
+      case 'cut':
+        setting.counts.cuts += 1;
+        who.cutOffUntil = world.now + rng.between(100, 2 * settings.leaseMs);
+        world.trace(() => `${who.name} is cut off from store and broker`);
+        return;
+      case 'clock':
+        setting.counts.clockJumps += 1;
+        who.skew += rng.pick([-3_600_000, 3_600_000, -500, 500]);
+        return;
+      case 'drain':
+        setting.counts.drains += 1;
+        return this.redeploy(server, place);
+    }
+  }
+
+  /** SIGTERM: drains, is given up after a while, and comes back as a new process. */
+  private redeploy(server: Server, place: number): void {
+    const { world, rng } = this;
+    world.trace(() => `${server.who.name} drains`);
+    this.servers[place] = undefined;
+    const leave = (): void => {
+      if (server.who.dead) return;
+      server.who.dead = true;
+      world.trace(() => `${server.who.name} leaves`);
+      this.queue.lost(server.who, true);
+    };
+    server.who.enter(() => {
+      server.pipeline.stop().then(leave, (error: unknown) => world.violate('STOP_FAILED', String(error)));
+    });
+    world.in(6000, () => server.who.enter(() => server.pipeline.abandon()));
+    world.in(9000, leave);
+    world.in(rng.between(50, 3000), () => this.boot(place));
+  }
+
+  private calmDown(): void {
+    this.faulty = false;
+    this.world.trace(() => 'no more faults');
+    this.setting.rates = NO_FAULTS;
+    for (const server of this.servers) if (server !== undefined) server.who.cutOffUntil = 0;
+  }
+
+  private resolveHeld(): void {
+    for (const { record } of [...this.store.rows.values()]) {
+      for (const delivery of record.deliveries) if (delivery.status === 'held') this.clients.resolve(record, delivery.id);
+    }
+  }
+
+  /** At rest a drain has nothing to wait for. */
+  private async drainAll(): Promise<void> {
+    const { world } = this;
+    const up = this.servers.filter((server) => server !== undefined);
+    let stopped = 0;
+    world.touch();
+    for (const { who, pipeline } of up) who.enter(() => void pipeline.stop().then(() => (stopped += 1)));
+    await world.run(() => stopped === up.length, { steps: STEPS_AT_MOST * 3, until: world.now + 15_000 });
+    if (stopped < up.length) world.violate('STOP_HANGS', `${up.length - stopped} of ${up.length} processes do not stop at rest`);
+  }
+
+  private verdict(): Verdict {
+    const { world, store, seed } = this;
+    if (!this.queue.empty) world.violate('UNSETTLED', `${JSON.stringify(this.queue.depth())} wake-ups are left at rest`);
+    const kept = [...store.rows.values()].map(({ record, ledger }) => ({ ...record, ledger }));
+    const report = check({ answers: this.clients.answers, seen: this.receivers.log, kept });
+    for (const violation of report.violations) world.violate(violation.kind, `${violation.subject}: ${violation.detail}`);
+    if (this.configuration.calm) this.judgeCalm();
+    return { seed, violations: world.violations, report, counts: this.setting.counts, steps: world.steps, trace: world.traceLines };
+  }
+
+  /** Without faults nothing is tried twice and nothing is given up but what was refused, cancelled or ran out. */
+  private judgeCalm(): void {
+    for (const { record } of this.store.rows.values()) {
+      for (const { status, attempts, operationId } of record.deliveries) {
+        if (attempts > 1) this.world.violate('NOT_CALM', `${operationId} took ${attempts} attempts`);
+        if (status === 'held' || (status === 'dead' && attempts === 0)) this.world.violate('NOT_CALM', `${operationId} is ${status}`);
+      }
+    }
+  }
+}
+
+export function runSeed(seed: number, configuration: Configuration, tracing = false): Promise<Verdict> {
+  return new Schedule(seed, configuration, tracing).run();
+}

@@ -1,0 +1,67 @@
+import type { Backlog, DeliveryQuery, DeliveryRow, History, ListQuery } from '../../src/ports/reader.js';
+import type { DeliveryStatus, RecordKey, WorkRecord } from '../../src/ports/record.js';
+import type { SimStore } from './sim-store.js';
+
+export interface SimReads {
+  get(key: RecordKey): WorkRecord | null;
+  history(key: RecordKey): History;
+  list(query: ListQuery): readonly WorkRecord[];
+  listDeliveries(query: DeliveryQuery): readonly DeliveryRow[];
+  delivery(tenant: string, deliveryId: string): DeliveryRow | null;
+  backlog(): Backlog;
+}
+
+/** Descending by time, then by id. */
+function descending(a: readonly [number, string], b: readonly [number, string]): number {
+  if (a[0] !== b[0]) return b[0] - a[0];
+  if (a[1] === b[1]) return 0;
+  return a[1] < b[1] ? 1 : -1;
+}
+
+/** The reader's questions, asked of the simulated store. */
+export function simReads(store: SimStore): SimReads {
+  const deliveriesOf = (tenant: string): readonly DeliveryRow[] =>
+    [...store.rows.values()]
+      .filter(({ record }) => record.tenant === tenant)
+      .flatMap(({ record }) => record.deliveries.map((delivery) => ({ record, delivery })));
+  return {
+    get: (key) => store.row(key)?.record ?? null,
+    history(key) {
+      const row = store.row(key);
+      return { events: [...(row?.events ?? [])], ledger: [...(row?.ledger ?? [])] };
+    },
+    list({ tenant, workload, status, userId, limit, after }) {
+      const place = (record: WorkRecord): readonly [number, string] => [record.createdAt, record.id];
+      return [...store.rows.values()]
+        .map(({ record }) => record)
+        .filter((record) => record.tenant === tenant && record.workload === workload)
+        .filter((record) => (status === undefined || record.status === status) && (userId === undefined || record.userId === userId))
+        .filter((record) => after === undefined || descending([after.createdAt, after.id], place(record)) < 0)
+        .sort((a, b) => descending(place(a), place(b)))
+        .slice(0, limit);
+    },
+    listDeliveries({ tenant, workload, status, limit, after }) {
+      const place = ({ delivery }: DeliveryRow): readonly [number, string] => [delivery.settledAt ?? 0, delivery.id];
+      return deliveriesOf(tenant)
+        .filter(({ record, delivery }) => delivery.status === status && (workload === undefined || record.workload === workload))
+        .filter((row) => after === undefined || descending([after.settledAt, after.id], place(row)) < 0)
+        .sort((a, b) => descending(place(a), place(b)))
+        .slice(0, limit);
+    },
+    delivery: (tenant, deliveryId) => deliveriesOf(tenant).find(({ delivery }) => delivery.id === deliveryId) ?? null,
+    backlog() {
+      const now = store.now();
+      const deliveries: Partial<Record<DeliveryStatus, number>> = {};
+      let open = 0;
+      let oldestDueMs = 0;
+      for (const { record } of store.rows.values()) {
+        if (record.dueAt !== null) {
+          open += 1;
+          oldestDueMs = Math.max(oldestDueMs, now - record.dueAt);
+        }
+        for (const { status } of record.deliveries) deliveries[status] = (deliveries[status] ?? 0) + 1;
+      }
+      return { open, deliveries, oldestDueMs };
+    },
+  };
+}
