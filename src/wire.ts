@@ -1,6 +1,6 @@
 import { createServer as createHttpServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { openEmbedded } from './adapters/embedded/embedded.js';
+import { type Embedded, openEmbedded } from './adapters/embedded/embedded.js';
 import { createSystemChance } from './adapters/system/system-chance.js';
 import { createSystemClock } from './adapters/system/system-clock.js';
 import { createSystemIds } from './adapters/system/system-ids.js';
@@ -18,7 +18,7 @@ import type { Clock, Timers } from './ports/clock.js';
 import { armChannels, armPorts } from './runtime/failpoints.js';
 import type { DevelopmentSink } from './sink/development.js';
 import { type Log, logFact } from './telemetry/log.js';
-import { createMetrics } from './telemetry/metrics.js';
+import { createMetrics, type Metrics } from './telemetry/metrics.js';
 import { notificationRoutes } from './workloads/notifications/routes.js';
 import { notificationsWorkload } from './workloads/notifications/workload.js';
 
@@ -43,21 +43,17 @@ interface Options {
 export async function wire({ config, log, version, onFatal }: Options): Promise<App> {
   const clock = createSystemClock();
   const timers = createSystemTimers();
-  const ids = createSystemIds();
   const embedded = armPorts(config.failpoint, await openEmbedded({ dataDir: config.dataDir, clock, timers, onFatal }));
-  const { store, reader, outbox, queue } = embedded;
+  const { reader, queue } = embedded;
   const metrics = createMetrics({ reader, queue });
   const admission = createAdmission({ reader, clock, timers, maxBacklog: config.maxIngressBacklog });
   const sink = config.sink ? await startSink(config, clock, timers) : null;
   const channels = armChannels(config.failpoint, createChannels(config, clock, timers, sink?.smtpPort));
   const pipeline = createPipeline({
-    store,
-    reader,
-    outbox,
-    queue,
+    ...embedded,
     clock,
     timers,
-    ids,
+    ids: createSystemIds(),
     chance: createSystemChance(),
     settings: settingsOf(config),
     worker: config.workerId,
@@ -71,40 +67,19 @@ export async function wire({ config, log, version, onFatal }: Options): Promise<
   });
 
   let draining = false;
-  const notifications = notificationRoutes({ pipeline, reader, clock, admit: admission.admit });
-  const express = createServer({
-    ids,
-    clock,
-    corsOrigins: config.corsOrigins,
-    rateLimitPerMinute: config.rateLimitPerMinute,
-    onServed(served) {
-      metrics.http(served.method, served.route, served.status, served.durationMs / 1000);
-      log.debug(served, 'request served');
-    },
-    onInternalError: (error, requestId) => log.error({ err: error, requestId }, 'internal error'),
-    open: [
-      healthRoutes({
-        service: { name: 'signalbox', version },
-        worker: config.workerId,
-        reader,
-        queue,
-        probe: embedded.probe,
-        draining: () => draining,
-        metrics,
-        metricsToken: config.metricsToken,
-      }),
-    ],
-    mounted: sink === null ? [] : [{ path: '/sink', router: sink.router }],
-    api: [
-      { path: '/api/v1/notifications', router: notifications },
-      { path: '/api/notifications', router: notifications },
-      { path: '/api/v1', router: deskRoutes(reader) },
-    ],
+  const http = createApi({
+    config,
+    log,
+    version,
+    reader,
+    queue,
+    metrics,
+    admission,
+    pipeline,
+    sink,
+    probe: embedded.probe,
+    draining: () => draining,
   });
-  const http = createHttpServer(express);
-  // Slow senders are cut off: a request's header within 10 s, all of it within 30 s.
-  http.headersTimeout = 10_000;
-  http.requestTimeout = 30_000;
 
   const close = async (): Promise<void> => {
     draining = true;
@@ -124,6 +99,54 @@ export async function wire({ config, log, version, onFatal }: Options): Promise<
     stop: () => (stopped ??= close()),
     abandon: () => pipeline.abandon(),
   };
+}
+
+interface ApiParts extends Pick<Options, 'config' | 'log' | 'version'>, Pick<Embedded, 'reader' | 'queue' | 'probe'> {
+  readonly metrics: Metrics;
+  readonly admission: Admission;
+  readonly pipeline: Pipeline;
+  readonly sink: DevelopmentSink | null;
+  readonly draining: () => boolean;
+}
+
+/** Everything that is served over HTTP, and where. */
+function createApi(parts: ApiParts): Server {
+  const { config, log, version, reader, queue, metrics, admission, pipeline, sink, probe, draining } = parts;
+  const clock = createSystemClock();
+  const health = healthRoutes({
+    service: { name: 'signalbox', version },
+    worker: config.workerId,
+    reader,
+    queue,
+    probe,
+    draining,
+    metrics,
+    metricsToken: config.metricsToken,
+  });
+  const notifications = notificationRoutes({ pipeline, reader, clock, admit: admission.admit });
+  const server = createServer({
+    ids: createSystemIds(),
+    clock,
+    corsOrigins: config.corsOrigins,
+    rateLimitPerMinute: config.rateLimitPerMinute,
+    onServed(served) {
+      metrics.http(served.method, served.route, served.status, served.durationMs / 1000);
+      log.debug(served, 'request served');
+    },
+    onInternalError: (error, requestId) => log.error({ err: error, requestId }, 'internal error'),
+    open: [health],
+    mounted: sink === null ? [] : [{ path: '/sink', router: sink.router }],
+    api: [
+      { path: '/api/v1/notifications', router: notifications },
+      { path: '/api/notifications', router: notifications },
+      { path: '/api/v1', router: deskRoutes(reader) },
+    ],
+  });
+  const http = createHttpServer(server);
+  // Slow senders are cut off: a request's header within 10 s, all of it within 30 s.
+  http.headersTimeout = 10_000;
+  http.requestTimeout = 30_000;
+  return http;
 }
 
 /** Takes nothing more, then finishes or hands back what is under way; the listener stays up, for its answers to be honest. */

@@ -18,7 +18,7 @@ Usage: npm run config:check [-- --probe] [-- --json]
   --json    one JSON document instead of lines
   --help    this
 
-Exit code 0: all is well. 2: something is wrong. 64: the command line was not understood.
+Exit code 0: all is well. 2: something is wrong, or the command line was not understood.
 `;
 
 interface Row {
@@ -90,7 +90,7 @@ export async function configCheck(argv: readonly string[], environment: Environm
   const unknown = argv.find((argument) => !['--probe', '--json', '--help', '-h'].includes(argument));
   if (argv.includes('--help') || argv.includes('-h') || unknown !== undefined) {
     write(unknown === undefined ? HELP : `config:check does not know ${unknown}\n\n${HELP}`);
-    return unknown === undefined ? 0 : 64;
+    return unknown === undefined ? 0 : 2;
   }
   const found = report(environment);
   // What cannot be read cannot be tried either.

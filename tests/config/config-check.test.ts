@@ -70,9 +70,9 @@ describe('config:check', () => {
     expect(text).toContain('smtp://***@mail.example.org:25');
   });
 
-  test('explains itself, and ends with 64 when it is not understood', async () => {
+  test('explains itself, and ends with 2 when it is not understood', async () => {
     expect(await check({}, '--help')).toMatchObject({ code: 0, text: expect.stringContaining('Usage:') });
-    expect(await check({}, '--prob')).toMatchObject({ code: 64, text: expect.stringContaining('does not know --prob') });
+    expect(await check({}, '--prob')).toMatchObject({ code: 2, text: expect.stringContaining('does not know --prob') });
   });
 });
 

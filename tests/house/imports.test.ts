@@ -17,6 +17,7 @@ const PLANTED: readonly (readonly [path: string, imports: string, rule: string])
   ['src/channels/bad.ts', '../pipeline/claim.js', 'channels-import-ports'],
   ['src/workloads/jobs/bad.ts', '../notifications/rules.js', 'workloads-are-strangers'],
   ['src/workloads/jobs/worse.ts', '../../ingress/server.js', 'workloads-import-pipeline'],
+  ['src/workloads/jobs/routes.ts', '../../channels/email.js', 'routes-import-ingress'],
   ['src/adapters/redis/bad.ts', '../system/clock.js', 'adapters-are-strangers'],
   ['src/adapters/redis/worse.ts', '../../pipeline/claim.js', 'adapters-import-ports'],
   ['src/sink/bad.ts', '../pipeline/claim.js', 'sink-imports-ports'],

@@ -43,51 +43,8 @@ export function notificationRoutes(deps: Deps): Router {
     return record;
   };
 
-  router.post('/', async (request, response) => {
-    deps.admit();
-    const body = parse(notificationRequest, request.body);
-    const key = idempotencyKeyOf(request, body.idempotencyKey);
-    const submission = submissionOf(request, response, body, key);
-    const problems = timeProblems(body, deps.clock.now());
-    if (problems.length > 0) {
-      // A repeat whose times have passed since is still a repeat: only new work is measured by the clock.
-      const known = key === null ? null : await pipeline.accept.known(submission);
-      if (known === null)
-        throw new SignalboxError('invalid-request', `${problems[0]?.pointer} ${problems[0]?.detail}`, { fields: problems });
-    }
-    const { outcome, record } = await pipeline.accept(submission);
-    if (outcome === 'conflict') {
-      throw new SignalboxError('idempotency-conflict', 'This idempotency key was used before with another body', {
-        fields: [
-          {
-            pointer: body.idempotencyKey === undefined ? 'header: Idempotency-Key' : '/idempotencyKey',
-            detail: 'was used with another body',
-          },
-        ],
-      });
-    }
-    const repeat = outcome === 'repeat';
-    response.location(`/api/v1/notifications/${record.id}`);
-    if (repeat) response.setHeader('Idempotency-Replayed', 'true');
-    response.status(repeat ? 200 : 202).json(acceptedView(record, repeat));
-  });
-
-  router.get('/', async (request, response) => {
-    const { cursor, limit, status, userId } = parse(listRequest, request.query, '?');
-    const after = cursor === undefined ? undefined : decodeCursor(cursor);
-    const records = await reader.list({
-      tenant: identityOf(request).tenant,
-      workload: NOTIFICATIONS,
-      limit: limit + 1,
-      ...(status === undefined ? {} : { status }),
-      ...(userId === undefined ? {} : { userId }),
-      ...(after === undefined ? {} : { after: { createdAt: after.at, id: after.id } }),
-    });
-    const page = records.slice(0, limit);
-    const last = page.at(-1);
-    const more = records.length > limit && last !== undefined;
-    response.json({ data: page.map(notificationView), nextCursor: more ? encodeCursor(last.createdAt, last.id) : null });
-  });
+  router.post('/', (request, response) => accept(deps, request, response));
+  router.get('/', (request, response) => list(deps, request, response));
 
   router.get('/:id', async (request, response) => {
     const record = await find(request);
@@ -123,6 +80,45 @@ export function notificationRoutes(deps: Deps): Router {
   });
 
   return router;
+}
+
+async function accept(deps: Deps, request: Request, response: Response): Promise<void> {
+  deps.admit();
+  const body = parse(notificationRequest, request.body);
+  const key = idempotencyKeyOf(request, body.idempotencyKey);
+  const submission = submissionOf(request, response, body, key);
+  const [late] = timeProblems(body, deps.clock.now());
+  // A repeat whose times have passed since is still a repeat: only new work is measured by the clock.
+  if (late !== undefined && (key === null || (await deps.pipeline.accept.known(submission)) === null)) {
+    throw new SignalboxError('invalid-request', `${late.pointer} ${late.detail}`, { fields: [late] });
+  }
+  const { outcome, record } = await deps.pipeline.accept(submission);
+  if (outcome === 'conflict') {
+    const pointer = body.idempotencyKey === undefined ? 'header: Idempotency-Key' : '/idempotencyKey';
+    const fields = [{ pointer, detail: 'was used with another body' }];
+    throw new SignalboxError('idempotency-conflict', 'This idempotency key was used before with another body', { fields });
+  }
+  const repeat = outcome === 'repeat';
+  response.location(`/api/v1/notifications/${record.id}`);
+  if (repeat) response.setHeader('Idempotency-Replayed', 'true');
+  response.status(repeat ? 200 : 202).json(acceptedView(record, repeat));
+}
+
+async function list({ reader }: Deps, request: Request, response: Response): Promise<void> {
+  const { cursor, limit, status, userId } = parse(listRequest, request.query, '?');
+  const after = cursor === undefined ? undefined : decodeCursor(cursor);
+  const records = await reader.list({
+    tenant: identityOf(request).tenant,
+    workload: NOTIFICATIONS,
+    limit: limit + 1,
+    ...(status === undefined ? {} : { status }),
+    ...(userId === undefined ? {} : { userId }),
+    ...(after === undefined ? {} : { after: { createdAt: after.at, id: after.id } }),
+  });
+  const page = records.slice(0, limit);
+  const last = page.at(-1);
+  const more = records.length > limit && last !== undefined;
+  response.json({ data: page.map(notificationView), nextCursor: more ? encodeCursor(last.createdAt, last.id) : null });
 }
 
 /** @throws SignalboxError `invalid-request` naming each field */

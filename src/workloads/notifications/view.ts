@@ -36,19 +36,13 @@ export function notificationView(record: WorkRecord) {
 
 /** One attempt: an intent and, where there is one, its outcome. No outcome yet: `result` is null. */
 function attemptView(intent: LedgerEntry, outcome: LedgerEntry | undefined) {
-  return {
-    attempt: intent.attempt,
-    startedAt: iso(intent.at),
-    endedAt: iso(outcome?.at ?? null),
-    durationMs: outcome?.durationMs ?? null,
-    result: outcome?.result ?? null,
-    code: outcome?.failure?.code ?? null,
-    message: outcome?.failure?.message ?? null,
-    retryAt: iso(outcome?.retryAt ?? null),
-    provider: intent.provider,
-    worker: intent.worker,
-    receipt: outcome?.receipt ?? null,
-  };
+  return { attempt: intent.attempt, startedAt: iso(intent.at), provider: intent.provider, worker: intent.worker, ...outcomeView(outcome) };
+}
+
+function outcomeView(outcome: Partial<LedgerEntry> = {}) {
+  const { at = null, durationMs = null, result = null, failure = null, retryAt = null, receipt = null } = outcome;
+  const { code, message } = failure ?? { code: null, message: null };
+  return { endedAt: iso(at), durationMs, result, code, message, retryAt: iso(retryAt), receipt };
 }
 
 function attemptsOf(delivery: Delivery, ledger: readonly LedgerEntry[]) {
