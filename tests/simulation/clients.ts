@@ -140,7 +140,10 @@ export class Clients {
   private ask(plan: Plan, then: (result: AcceptResult | null, server: Server | null) => void): void {
     const { world, referee } = this.deps;
     const server = this.deps.server();
-    if (server === undefined) return then(null, null);
+    if (server === undefined) {
+      then(null, null);
+      return;
+    }
     let open = true;
     const end = (result: AcceptResult | null): void => {
       if (!open) return;
@@ -195,7 +198,10 @@ export class Clients {
       if (ok || tries <= 1) this.busy -= 1;
       else world.in(500, () => this.person(act, tries - 1));
     };
-    if (server === undefined) return done(false);
+    if (server === undefined) {
+      done(false);
+      return;
+    }
     let open = true;
     const end = (ok: boolean): void => {
       if (open) done(ok);

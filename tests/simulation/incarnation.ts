@@ -123,16 +123,18 @@ export class Incarnation {
     if (fate !== 'well') world.trace(() => `${this.name} ${call.what}: ${fate}`);
     switch (fate) {
       case 'crash-before':
-        return this.crash(`before ${call.what}`);
+        this.crash(`before ${call.what}`);
+        return;
       case 'pause': {
         const ms = world.rng.between(100, 3 * this.setting.leaseMs);
         // Half of the calls had left when the process was stopped, the others leave when it goes on.
         if (world.rng.happens(0.5)) this.travel(call, 'well');
         else this.enterLater(() => this.travel(call, 'well'));
-        return this.pause(ms);
+        this.pause(ms);
+        return;
       }
       default:
-        return this.travel(call, fate);
+        this.travel(call, fate);
     }
   }
 

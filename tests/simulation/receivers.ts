@@ -59,11 +59,11 @@ export class Receivers {
       };
       const onAbort = (): void => {
         // Nothing has left yet: it never will. Otherwise nobody can know.
-        if (call.left) return end(IN_DOUBT);
-        call.withdrawn = true;
-        end(NOT_SENT);
+        call.withdrawn = !call.left;
+        end(call.left ? IN_DOUBT : NOT_SENT);
       };
       signal.addEventListener('abort', onAbort);
+      if (this.slowness > this.setting.leaseMs) this.watchOver(who, effect, call);
       if (this.kills(effect) || world.rng.happens(rates.crashBefore)) return who.crash('while sending');
       const leave = (): void => {
         if (call.withdrawn || who.dead) return;
@@ -86,6 +86,16 @@ export class Receivers {
         who.pause(world.rng.between(100, 3 * this.setting.leaseMs));
         who.enter(leave);
       } else world.in(1, () => who.enter(leave));
+    });
+  }
+
+  /** A call that outlasts its lease must be stopped by its signal, soon after the lease is over. */
+  private watchOver(who: Incarnation, effect: Effect, call: { readonly ended: boolean }): void {
+    const { world, leaseMs } = this.setting;
+    world.in(leaseMs / 6, () => {
+      if (call.ended || who.dead) return;
+      if (this.referee.runsOn(who, effect)) world.violate('RUNS_ON', `${who.name}: ${effect.recordId} is called for without a lease`);
+      else this.watchOver(who, effect, call);
     });
   }
 

@@ -1,4 +1,4 @@
-import type { Delivery, WorkRecord } from '../../src/ports/record.js';
+import type { Delivery, LedgerEntry, WorkRecord } from '../../src/ports/record.js';
 import type { Change, LeaseRef } from '../../src/ports/store.js';
 import type { Finding } from './finding.js';
 import { expiryOf } from './sim-workload.js';
@@ -60,14 +60,7 @@ function judgeDelivery(on: CommitCase, was: Delivery, is: Delivery): readonly Fi
   if (is.reason === 'claims.exhausted' && on.before.barrenClaims <= on.maxClaims) {
     findings.push(['GIVEN_UP_EARLY', `after ${on.before.barrenClaims} barren claims`]);
   }
-  const throttled = mine.find((entry) => entry.result === 'throttled');
-  const asked = on.throttles.get(is.operationId);
-  if (throttled !== undefined && asked !== undefined && is.status === 'deferred' && is.dueAt !== null) {
-    // What would be due only after its end is looked at when it ends; it is not sent then.
-    const wanted = Math.min(asked.at + asked.afterMs - on.lagMs, expiryOf(on.before) ?? Number.POSITIVE_INFINITY);
-    const early = wanted - is.dueAt;
-    if (early > 0) findings.push(['RETRY_AFTER_IGNORED', `due ${early} ms before the provider asked for`]);
-  }
+  findings.push(...judgeThrottle(on, is, mine));
   return findings;
 }
 
@@ -78,4 +71,14 @@ function judgeIntent(on: CommitCase, was: Delivery): readonly Finding[] {
     findings.push(['SENT_EARLY', `${was.dueAt - on.now} ms before it is due`]);
   }
   return findings;
+}
+
+function judgeThrottle(on: CommitCase, is: Delivery, mine: readonly LedgerEntry[]): readonly Finding[] {
+  const asked = on.throttles.get(is.operationId);
+  if (asked === undefined || is.status !== 'deferred' || is.dueAt === null) return [];
+  if (!mine.some((entry) => entry.result === 'throttled')) return [];
+  // What would be due only after its end is looked at when it ends; it is not sent then.
+  const wanted = Math.min(asked.at + asked.afterMs - on.lagMs, expiryOf(on.before) ?? Number.POSITIVE_INFINITY);
+  const early = wanted - is.dueAt;
+  return early > 0 ? [['RETRY_AFTER_IGNORED', `due ${early} ms before the provider asked for`]] : [];
 }

@@ -226,6 +226,18 @@ export class Referee {
     if (life.alone === rowKey(wakeUp)) life.alone = null;
   }
 
+  /** True when a process that was not stopped meanwhile has had no lease for longer than its heartbeat takes to notice. */
+  runsOn(who: Incarnation, effect: Effect): boolean {
+    const key = { tenant: effect.tenant, id: effect.recordId };
+    const lease = this.life(who).leases.get(rowKey(key));
+    const record = this.recordOf(key);
+    if (lease === undefined || record === undefined) return false;
+    // Replaced: the lease was over at the latest when it was taken.
+    const over = record.lockToken === lease.record.lockToken ? record.lockedUntil : record.lockedAt;
+    const patience = this.limits.leaseMs / 2;
+    return over !== null && this.store.now() - over > patience && this.world.now - who.pausedUntil > this.limits.leaseMs + patience;
+  }
+
   /** A call to a provider leaves the process. */
   send(who: Incarnation, effect: Effect, effectClass: EffectClass): void {
     this.judgeCompany(who, { tenant: effect.tenant, id: effect.recordId });

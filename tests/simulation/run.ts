@@ -1,24 +1,128 @@
-import { configurationOf } from './configurations.js';
-import { runSeed } from './schedule.js';
+import { parseArgs } from 'node:util';
+import type { Balance } from '../../tools/ledger/entry.js';
+import { addBalances, table } from '../../tools/ledger/table.js';
+import { CONFIGURATIONS, type Configuration, configurationOf } from './configurations.js';
+import { noFaultCounts } from './faults.js';
+import { huntAll } from './hunt.js';
+import { runSeed, type Verdict } from './schedule.js';
 
-const n = Number(process.argv[2] ?? 10);
-const name = process.argv[3] ?? 'normal';
-const t = process.hrtime.bigint();
-const kinds: Record<string, number> = {};
-const first: Record<string, string> = {};
-let steps = 0,
-  effects = 0;
-const counts: Record<string, number> = {};
-for (let seed = 1; seed <= n; seed += 1) {
-  const v = await runSeed(seed, configurationOf(name));
-  steps += v.steps;
-  effects += v.report.balance.effects;
-  for (const [k, c] of Object.entries(v.counts)) counts[k] = (counts[k] ?? 0) + c;
-  for (const x of v.violations) {
-    kinds[x.kind] = (kinds[x.kind] ?? 0) + 1;
-    first[x.kind] ??= `${seed}: ${Math.round(x.at)} ${x.detail}`;
-  }
+const USAGE = `Runs seeded schedules of the real pipeline on simulated ports.
+
+  npm run simulate -- [flags]
+
+  --seeds N      how many schedules (default 1000)
+  --from N       the first seed (default 1)
+  --seed N       this one schedule, with its trace
+  --config NAME  what it is held to (default normal):
+${CONFIGURATIONS.map(({ name, about }) => `                   ${name.padEnd(16)} ${about}`).join('\n')}
+  --trace        print the trace of every schedule that breaks a rule
+  --mutants      break the pipeline on purpose, one way at a time: each must be found
+  --only NAME    with --mutants: this one
+  --help
+
+Exit status: 0 all held, 1 a rule was broken (or a mutant not found), 2 the flags make no sense.`;
+
+/** Schedules that broke a rule and are printed. */
+const SHOWN = 5;
+
+interface Flags {
+  readonly seeds: number;
+  readonly from: number;
+  readonly seed: number | null;
+  readonly configuration: Configuration;
+  readonly trace: boolean;
+  readonly mutants: boolean;
+  readonly only: string | null;
+  readonly help: boolean;
 }
-const s = Number(process.hrtime.bigint() - t) / 1e9;
-console.log(n / s, 'schedules/s', steps / n, 'steps', effects, counts);
-console.log(kinds, first);
+
+function flagsOf(args: readonly string[]): Flags {
+  const text = { type: 'string' } as const;
+  const flag = { type: 'boolean', default: false } as const;
+  const options = { seeds: text, from: text, seed: text, config: text, only: text, trace: flag, mutants: flag, help: flag } as const;
+  const { values } = parseArgs({ args: [...args], options, strict: true });
+  const whole = (name: string, given: string | undefined, fallback: number): number => {
+    if (given === undefined) return fallback;
+    if (!/^\d{1,15}$/.test(given)) throw new Error(`--${name} wants a whole number, not "${given}"`);
+    return Number(given);
+  };
+  const only = values.only ?? null;
+  if (only !== null && !values.mutants) throw new Error('--only goes with --mutants');
+  return {
+    seeds: whole('seeds', values.seeds, 1000),
+    from: whole('from', values.from, 1),
+    seed: values.seed === undefined ? null : whole('seed', values.seed, 0),
+    configuration: configurationOf(values.config ?? 'normal'),
+    trace: values.trace,
+    mutants: values.mutants,
+    only,
+    help: values.help,
+  };
+}
+
+function print(...lines: readonly string[]): void {
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+function show(verdict: Verdict, flags: Flags): void {
+  if (flags.trace) print(...verdict.trace);
+  print(`seed ${verdict.seed} breaks ${verdict.violations.length} rules:`);
+  for (const { kind, at, detail } of verdict.violations.slice(0, SHOWN)) print(`  at ${Math.round(at)} ms ${kind}: ${detail}`);
+  print(`  again, with its trace: npm run simulate -- --config ${flags.configuration.name} --seed ${verdict.seed}`);
+}
+
+async function runOne(seed: number, flags: Flags): Promise<number> {
+  const verdict = await runSeed(seed, flags.configuration, true);
+  print(...verdict.trace, '', table(verdict.report));
+  if (verdict.violations.length > 0) show(verdict, { ...flags, trace: false });
+  return verdict.violations.length === 0 ? 0 : 1;
+}
+
+async function runMany(flags: Flags): Promise<number> {
+  const startedAt = performance.now();
+  const counts = noFaultCounts();
+  let balance: Balance | null = null;
+  let steps = 0;
+  let broken = 0;
+  for (let seed = flags.from; seed < flags.from + flags.seeds; seed += 1) {
+    const verdict = await runSeed(seed, flags.configuration, flags.trace);
+    steps += verdict.steps;
+    for (const name of Object.keys(counts) as (keyof typeof counts)[]) counts[name] += verdict.counts[name];
+    balance = balance === null ? verdict.report.balance : addBalances(balance, verdict.report.balance);
+    if (verdict.violations.length === 0) continue;
+    broken += 1;
+    if (broken <= SHOWN) show(verdict, flags);
+  }
+  const seconds = (performance.now() - startedAt) / 1000;
+  if (balance !== null) print(table({ balance, violations: [] }).split('\n').slice(0, -1).join('\n'));
+  print(
+    `faults: ${Object.entries(counts)
+      .map(([name, count]) => `${name} ${count}`)
+      .join(', ')}`,
+  );
+  print(
+    `${flags.seeds} schedules (${flags.configuration.name}), ${steps} steps, ${seconds.toFixed(1)} s, ` +
+      `${(flags.seeds / seconds).toFixed(0)} schedules/s: ${broken === 0 ? 'every rule held' : `${broken} broke a rule`}`,
+  );
+  return broken === 0 ? 0 : 1;
+}
+
+async function main(): Promise<number> {
+  let flags: Flags;
+  try {
+    flags = flagsOf(process.argv.slice(2));
+  } catch (error) {
+    process.stderr.write(`simulate: ${error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)}\n`);
+    return 2;
+  }
+  if (flags.help) {
+    print(USAGE);
+    return 0;
+  }
+  // Thousands of simulated failures are made and thrown away; nobody reads where they were made.
+  Error.stackTraceLimit = flags.seed === null ? 0 : 10;
+  if (flags.mutants) return huntAll(flags.only, print);
+  return flags.seed === null ? runMany(flags) : runOne(flags.seed, flags);
+}
+
+process.exitCode = await main();

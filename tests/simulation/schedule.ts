@@ -113,6 +113,7 @@ export class Schedule {
       this.resolveHeld();
       await this.settle();
     }
+    if (!this.queue.empty) world.violate('UNSETTLED', `${JSON.stringify(this.queue.depth())} wake-ups are left at rest`);
     await this.drainAll();
     return this.verdict();
   }
@@ -149,7 +150,12 @@ export class Schedule {
       clock: who.clock,
       timers: who.timers,
       chance: { next: () => rng.next() },
-      ids: { next: () => `${who.name}-${(ids += 1)}` },
+      ids: {
+        next() {
+          ids += 1;
+          return `${who.name}-${ids}`;
+        },
+      },
       watch: () => undefined,
       settings,
       worker: who.name,
@@ -188,7 +194,8 @@ export class Schedule {
     const { who } = server;
     switch (rng.pick(['crash', 'pause', 'pause', 'cut', 'clock', 'drain'] as const)) {
       case 'crash':
-        return who.crash('kill -9');
+        who.crash('kill -9');
+        return;
       case 'pause': {
         const ms = rng.between(100, 3 * settings.leaseMs);
         who.pause(ms);
@@ -207,7 +214,7 @@ export class Schedule {
         return;
       case 'drain':
         setting.counts.drains += 1;
-        return this.redeploy(server, place);
+        this.redeploy(server, place);
     }
   }
 
@@ -256,12 +263,20 @@ export class Schedule {
 
   private verdict(): Verdict {
     const { world, store, seed } = this;
-    if (!this.queue.empty) world.violate('UNSETTLED', `${JSON.stringify(this.queue.depth())} wake-ups are left at rest`);
     const kept = [...store.rows.values()].map(({ record, ledger }) => ({ ...record, ledger }));
     const report = check({ answers: this.clients.answers, seen: this.receivers.log, kept });
     for (const violation of report.violations) world.violate(violation.kind, `${violation.subject}: ${violation.detail}`);
+    this.judgeLedgers();
     if (this.configuration.calm) this.judgeCalm();
     return { seed, violations: world.violations, report, counts: this.setting.counts, steps: world.steps, trace: world.traceLines };
+  }
+
+  /** A write that was repeated is stored once. */
+  private judgeLedgers(): void {
+    for (const { ledger } of this.store.rows.values()) {
+      const intents = ledger.filter((entry) => entry.kind === 'intent').map((entry) => `${entry.operationId} ${entry.attempt}`);
+      if (new Set(intents).size < intents.length) this.world.violate('WRITTEN_TWICE', `an intent of ${intents[0]}`);
+    }
   }
 
   /** Without faults nothing is tried twice and nothing is given up but what was refused, cancelled or ran out. */

@@ -38,7 +38,8 @@ export class World {
   ) {}
 
   in(delay: number, run: () => void): Scheduled {
-    const entry: Entry = { at: this.now + Math.max(0, delay), order: (this.order += 1), run, cancelled: false };
+    this.order += 1;
+    const entry: Entry = { at: this.now + Math.max(0, delay), order: this.order, run, cancelled: false };
     this.push(entry);
     return entry;
   }

@@ -38,6 +38,7 @@ export function check(evidence: Evidence): Report {
   const effects = effectsByOperation(evidence.seen);
   const answered = checkAnswers(evidence.answers, kept, report);
   checkGhosts(evidence, report);
+  checkTargets(evidence, report);
   const counts: Record<string, number> = {};
   const tally = { absorbed: 0, overtaken: 0, uncertain: 0, resentByPerson: 0, effects: 0, accepted: 0 };
   for (const record of evidence.kept) {
@@ -108,27 +109,27 @@ function checkExpected(answer: Answer, record: Kept, report: ReportTo): void {
   }
 }
 
-/** Every effect stands for a stored delivery and a stored intent; one target has as many operation ids as generations. */
-function checkGhosts(evidence: Evidence, report: ReportTo): void {
-  const intents = new Set<string>();
-  const operations = new Map<string, KeptDelivery>();
-  for (const record of evidence.kept) {
-    for (const entry of record.ledger) if (entry.kind === 'intent') intents.add(entry.operationId);
-    for (const delivery of record.deliveries) operations.set(delivery.operationId, delivery);
+/** Every effect stands for a stored intent; a redriven delivery has those of its earlier generations in the ledger too. */
+function checkGhosts({ kept, seen }: Evidence, report: ReportTo): void {
+  const entries = kept.flatMap((record) => record.ledger);
+  const intents = new Set(entries.filter((entry) => entry.kind === 'intent').map((entry) => entry.operationId));
+  const operations = new Set(kept.flatMap((record) => record.deliveries.map((delivery) => delivery.operationId)));
+  for (const { kind, operationId } of seen) {
+    if (kind !== 'effect' || intents.has(operationId)) continue;
+    report('GHOST', operationId, operations.has(operationId) ? 'an effect without an intent' : 'an effect without a delivery');
   }
+}
+
+/** One target has as many operation ids as generations: a second one is a second effect that no receiver can absorb. */
+function checkTargets({ kept, seen }: Evidence, report: ReportTo): void {
   const generations = new Map(
-    evidence.kept.flatMap((record) => record.deliveries.map((one) => [targetOf(record.id, one.channel, one.recipient), one.generation])),
+    kept.flatMap((record) => record.deliveries.map((one) => [targetOf(record.id, one.channel, one.recipient), one.generation])),
   );
   const ids = new Map<string, Set<string>>();
-  for (const seen of evidence.seen) {
-    if (seen.kind !== 'effect') continue;
-    if (!intents.has(seen.operationId)) {
-      report('GHOST', seen.operationId, operations.has(seen.operationId) ? 'an effect without an intent' : 'an effect without a delivery');
-    }
-    if (seen.recordId === undefined || seen.channel === undefined || seen.recipient === undefined) continue;
-    const target = targetOf(seen.recordId, seen.channel, seen.recipient);
-    const known = ids.get(target) ?? new Set();
-    ids.set(target, known.add(seen.operationId));
+  for (const { kind, operationId, recordId, channel, recipient } of seen) {
+    if (kind !== 'effect' || recordId === undefined || channel === undefined || recipient === undefined) continue;
+    const target = targetOf(recordId, channel, recipient);
+    ids.set(target, (ids.get(target) ?? new Set()).add(operationId));
   }
   for (const [target, known] of ids) {
     if (known.size > (generations.get(target) ?? 1)) report('DUP', target, `${known.size} operation ids for one effect`);

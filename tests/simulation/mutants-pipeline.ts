@@ -1,0 +1,258 @@
+import type { Mutant } from './mutants.js';
+
+const ACCEPT = 'src/pipeline/accept.ts';
+const CONSUME = 'src/pipeline/consume.ts';
+const DELIVER = 'src/pipeline/deliver.ts';
+const LEASE = 'src/pipeline/lease.ts';
+const OUTCOME = 'src/pipeline/outcome.ts';
+const RELAY = 'src/pipeline/relay.ts';
+
+const DELIVER_CALL = 'const result = await deliver(deps, workload, lease);';
+const INTENT_WRITE = 'this.write({ deliveries: [intent], ledger: [...carried, entry], events: [event], release: false });';
+
+/** Mutants of the real pipeline. */
+export const PIPELINE_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'ack-before-outcome',
+    why: 'a crash after the ack loses the wake-up; only the sweeper would find the record',
+    patches: [{ file: CONSUME, search: DELIVER_CALL, replace: `settleWith(wakeUp, 'ack');\n    ${DELIVER_CALL}` }],
+  },
+  {
+    name: 'ack-after-refused-outcome',
+    why: 'a stale worker takes the wake-up away from under the new holder, whose crash then loses the record',
+    patches: [
+      { file: CONSUME, search: 'if (now === null || now.dueAt === null) settleWith(', replace: 'if (now !== undefined) settleWith(' },
+    ],
+  },
+  {
+    name: 'ack-while-leased-by-another',
+    why: 'as above, without even having held the record',
+    patches: [
+      {
+        file: CONSUME,
+        search: "settleWith(wakeUp, 'release', Math.max(0, (refusal.until ?? now) - now) + soon());",
+        replace: "settleWith(wakeUp, 'ack');",
+      },
+    ],
+  },
+  {
+    name: 'dead-letter-after-ack',
+    why: 'a crash between the ack and the write loses the dead letter',
+    patches: [
+      {
+        file: CONSUME,
+        search: DELIVER_CALL,
+        replace: `if (lease.record.barrenClaims > settings.maxClaims) settleWith(wakeUp, 'ack');\n    ${DELIVER_CALL}`,
+      },
+    ],
+  },
+  {
+    name: 'refused-outcome-taken-as-applied',
+    why: 'a fenced worker goes on as if its write had been stored',
+    patches: [{ file: LEASE, search: 'if (!result.applied) {', replace: 'if (result === undefined) {' }],
+  },
+  {
+    name: 'repeat-under-new-sequence-number',
+    why: 'a lost reply makes the store write the same thing twice',
+    patches: [{ file: LEASE, search: '{ ...change, seq, status, dueAt }', replace: '{ ...change, seq: (seq += 1), status, dueAt }' }],
+  },
+  {
+    name: 'key-per-attempt',
+    why: 'the provider takes each attempt for another effect',
+    patches: [
+      {
+        file: DELIVER,
+        search: 'channel.send(this.workload.effect(this.lease.record, delivery), limit.signal)',
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of a program
+        replace:
+          'channel.send({ ...this.workload.effect(this.lease.record, delivery), operationId: `${delivery.operationId}-${delivery.attempts}` }, limit.signal)',
+      },
+    ],
+  },
+  {
+    name: 'operation-renamed-by-retry',
+    why: 'as above, and the ledger is renamed with it',
+    patches: [
+      {
+        file: DELIVER,
+        search: '      attempts: delivery.attempts + 1,\n',
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of a program
+        replace: '      attempts: delivery.attempts + 1,\n      operationId: `${delivery.operationId}-${delivery.attempts + 1}`,\n',
+      },
+    ],
+  },
+  {
+    name: 'replay-gives-new-id',
+    why: 'a client that repeats a lost request gets its work done twice',
+    patches: [{ file: ACCEPT, search: 'recordIdFor(submission) ?? ids.next()', replace: 'ids.next()' }],
+  },
+  {
+    name: 'relay-offer-dropped',
+    why: 'accepted work waits for the next sweep instead of starting at once',
+    config: 'calm',
+    patches: [{ file: ACCEPT, search: "if (result.outcome === 'created') wake(", replace: "if (result.outcome === 'conflict') wake(" }],
+  },
+  {
+    name: 'mark-before-publish',
+    why: 'a crash between the two leaves a record that everyone believes to be published',
+    patches: [
+      {
+        file: RELAY,
+        search: 'await queue.publish(wakeUps);\n    await outbox.published(wakeUps);',
+        replace: 'await outbox.published(wakeUps);\n    await queue.publish(wakeUps);',
+      },
+    ],
+  },
+  {
+    name: 'outcome-before-effect',
+    why: 'a crash leaves a delivered record that nobody received',
+    patches: [
+      {
+        file: DELIVER,
+        search: 'const outcome = await this.effect(intent, channel);',
+        replace: "const outcome: Outcome = { kind: 'done' };\n      void this.effect(intent, channel);",
+      },
+    ],
+  },
+  {
+    name: 'intent-after-effect',
+    why: 'a crash after the effect leaves no trace of it, and it is sent again even where that doubles it',
+    patches: [
+      {
+        file: DELIVER,
+        search: `const written = await ${INTENT_WRITE}`,
+        replace: `const written: Delivered = 'applied' as Delivered;\n    void ${INTENT_WRITE}`,
+      },
+    ],
+  },
+  {
+    name: 'lease-of-nothing',
+    why: 'every claim is free for the next worker at once',
+    patches: [{ file: CONSUME, search: 'leaseMs: settings.leaseMs, alone', replace: 'leaseMs: 0, alone' }],
+  },
+  {
+    name: 'no-renewal',
+    why: 'work that takes longer than a lease is never finished',
+    config: 'calm-slow',
+    patches: [{ file: LEASE, search: 'else renewable.push(lease);', replace: 'else if (now < 0) renewable.push(lease);' }],
+  },
+  {
+    name: 'send-without-looking-at-the-lease',
+    why: 'a worker that was stopped between claim and send sends under another’s lease',
+    patches: [{ file: DELIVER, search: 'if (!this.lease.safe()) return', replace: 'if (this.lease === undefined) return' }],
+  },
+  {
+    name: 'lost-lease-not-signalled',
+    why: 'a worker that lost its lease keeps calling the provider beside the new holder',
+    config: 'slow',
+    patches: [{ file: LEASE, search: '      abort.abort();\n', replace: '' }],
+  },
+  {
+    name: 'suspect-beside-neighbours',
+    why: 'what kills its worker takes others with it, which are then charged with the crash',
+    patches: [{ file: CONSUME, search: 'else if (busy === 0) {\n      const suspect', replace: 'else {\n      const suspect' }],
+  },
+  {
+    name: 'suspects-claimed-with-neighbours',
+    why: 'as above: a whole batch is charged with one item’s crash',
+    patches: [{ file: CONSUME, search: 'await claimAndRun(batch, false);', replace: 'await claimAndRun(batch, true);' }],
+  },
+  {
+    name: 'poison-never-dies',
+    why: 'an item that kills its worker before any intent does so for ever',
+    patches: [
+      {
+        file: DELIVER,
+        search: 'if (lease.record.barrenClaims > this.deps.settings.maxClaims) return',
+        replace: 'if (lease.record.barrenClaims < 0) return',
+      },
+    ],
+  },
+  {
+    name: 'attempt-charged-for-waiting',
+    why: 'an open breaker or quiet hours use up the retries',
+    patches: [
+      {
+        file: DELIVER,
+        search: 'reason: rule, dueAt: until, intentAt: null }',
+        replace: 'reason: rule, dueAt: until, intentAt: null, attempts: delivery.attempts + 1 }',
+      },
+    ],
+  },
+  {
+    name: 'resend-in-doubt',
+    why: 'a provider that absorbs nothing gets the effect twice',
+    patches: [
+      {
+        file: OUTCOME,
+        search: "return held(on, failure, 'unknown.hold');",
+        replace: "return putOffOrDie(on, on.delivery, failure, 'unknown');",
+      },
+    ],
+  },
+  {
+    name: 'crash-taken-for-a-failure',
+    why: 'an intent without an outcome is not a known negative: sending again doubles it',
+    patches: [
+      {
+        file: DELIVER,
+        search: "let outcome: Outcome = { kind: 'unknown', failure: LOST };",
+        replace: "let outcome: Outcome = { kind: 'retry', failure: LOST };",
+      },
+    ],
+  },
+  {
+    name: 'queryable-not-asked',
+    why: 'a provider that could have told is sent the effect again',
+    patches: [
+      {
+        file: DELIVER,
+        search: 'const answer = await channel.query(delivery.operationId, this.lease.signal);',
+        replace: "const answer: string = 'not-done';",
+      },
+    ],
+  },
+  {
+    name: 'sent-while-the-query-is-open',
+    why: 'a queryable provider that could not tell is sent the effect again',
+    patches: [
+      {
+        file: DELIVER,
+        search: "if (status !== 'deferred' || intentAt !== null) return",
+        replace: "if (status !== 'deferred') return",
+      },
+    ],
+  },
+  {
+    name: 'settle-without-release',
+    why: 'a finished or put-off record stays leased: nobody can amend it or go on with it until the lease runs out',
+    patches: [{ file: DELIVER, search: 'release: this.left === 0 }', replace: 'release: this.left < 0 }' }],
+  },
+  {
+    name: 'cancel-ignored',
+    why: 'what was cancelled is sent all the same',
+    patches: [
+      {
+        file: DELIVER,
+        search: 'if (this.lease.record.cancelRequestedAt !== null)\n      return this.rest(',
+        replace: 'if (this.lease.record.cancelRequestedAt === 0)\n      return this.rest(',
+      },
+    ],
+  },
+  {
+    name: 'retry-after-ignored',
+    why: 'a provider that asks for a pause is hit again at once, and shuts us out',
+    patches: [{ file: OUTCOME, search: "outcome.failure, 'throttled', outcome.afterMs)", replace: "outcome.failure, 'throttled')" }],
+  },
+  {
+    name: 'resend-due-by-the-accepting-clock',
+    why: 'one clock that runs ahead holds a resend back for as long',
+    patches: [
+      {
+        file: 'src/pipeline/amend.ts',
+        search: 'reason: rule, dueAt: record.updatedAt,',
+        replace: 'reason: rule, dueAt: record.createdAt,',
+      },
+    ],
+  },
+];
