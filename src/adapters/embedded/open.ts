@@ -23,10 +23,24 @@ const BUSY = 5;
  */
 const open = new Set<string>();
 
-export interface OpenFile {
-  readonly database: Database;
+/** The data file, open and locked. */
+export class OpenFile {
   readonly path: string;
-  close(): void;
+  readonly database: Database;
+  #closed = false;
+
+  constructor(path: string, database: Database) {
+    this.path = path;
+    this.database = database;
+  }
+
+  /** Empties the log into the file and gives the lock back. Twice is fine. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    letGo(this.database, 'PRAGMA journal_mode = DELETE');
+    open.delete(this.path);
+  }
 }
 
 /**
@@ -43,15 +57,23 @@ export async function openFile(dataDir: string): Promise<OpenFile> {
     if (version > SCHEMA_VERSION) throw newer(path, version);
     const { DatabaseSync } = await loadSqlite();
     const database = await lock(path, () => new DatabaseSync(path, { timeout: 0 }));
-    return { database, path, close: () => closeFile(database, path) };
+    return new OpenFile(path, database);
   } catch (error) {
     open.delete(path);
     throw error;
   }
 }
 
-function closeFile(database: Database, path: string): void {
-  if (!open.delete(path)) return;
+/**
+ * Closes, and gives the lock back: `@photostructure/sqlite` leaves statements for the garbage collector, and SQLite keeps
+ * a connection, with its lock, until the last of them is gone. Leaving exclusive mode takes effect at the next read.
+ */
+function letGo(database: Database, first = ''): void {
+  try {
+    database.exec(`${first}; PRAGMA locking_mode = NORMAL; SELECT 1 FROM sqlite_schema`);
+  } catch {
+    // What is committed is in the log, and is found there when the file is opened next.
+  }
   database.close();
 }
 
@@ -121,7 +143,7 @@ function take(path: string, database: Database): Database {
     database.exec('BEGIN IMMEDIATE; COMMIT');
     return database;
   } catch (error) {
-    database.close();
+    letGo(database);
     throw error;
   }
 }

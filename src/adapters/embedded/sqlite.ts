@@ -64,7 +64,8 @@ export function isConstraint(error: unknown): boolean {
 
 /** The extended result code of an SQLite error; undefined for any other. */
 export function resultCode(error: unknown): number | undefined {
-  if (!(error instanceof Error) || !('errcode' in error)) return undefined;
+  // Not by `instanceof`: a native module's errors may belong to another realm.
+  if (typeof error !== 'object' || error === null || !('errcode' in error)) return undefined;
   return typeof error.errcode === 'number' ? error.errcode : undefined;
 }
 

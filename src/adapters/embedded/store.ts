@@ -48,10 +48,10 @@ export class EmbeddedStore implements RecordStore {
       const now = this.#clock.now();
       const claimed: WorkRecord[] = [];
       const refused: Refusal[] = [];
-      for (const key of request.keys) {
+      for (const key of distinct(request.keys)) {
         const outcome = this.#claim(key, request, now);
         if ('why' in outcome) refused.push(outcome);
-        else if (!claimed.some((record) => record.id === key.id && record.tenant === key.tenant)) claimed.push(outcome);
+        else claimed.push(outcome);
       }
       return { claimed, refused, now };
     });
@@ -199,6 +199,12 @@ const NEW = {
   cancelRequestedAt: null,
   version: 1,
 } as const;
+
+/** A key named twice is one key. */
+function distinct(keys: readonly RecordKey[]): Iterable<RecordKey> {
+  if (keys.length < 2) return keys;
+  return new Map(keys.map((key) => [`${key.tenant}\n${key.id}`, key])).values();
+}
 
 function isLeased(row: Pick<RecordRow, 'locked_until'>, now: number): boolean {
   return row.locked_until !== null && row.locked_until > now;

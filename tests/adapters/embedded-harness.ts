@@ -1,0 +1,63 @@
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Embedded, openEmbedded } from '../../src/adapters/embedded/embedded.js';
+import type { StoreHarness } from '../contracts/harness.js';
+import type { QueueHarness } from '../contracts/queue-contract.js';
+import { ManualTime } from './manual-time.js';
+
+/** A directory that `dispose` removes. */
+export function temporaryDirectory(): { path: string; dispose(): void } {
+  const path = mkdtempSync(join(tmpdir(), 'signalbox-test-'));
+  return { path, dispose: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/**
+ * The embedded adapter on a manual clock. A crash is what the disk holds at that moment: the files are copied from
+ * under the open store, and the copy is opened.
+ */
+export async function makeEmbedded(): Promise<StoreHarness & QueueHarness> {
+  const directory = temporaryDirectory();
+  const time = new ManualTime();
+  const opened: Embedded[] = [];
+  let dataDir = join(directory.path, 'data');
+  const open = async (): Promise<Embedded> => {
+    const onFatal = (error: Error): void => {
+      throw error;
+    };
+    const embedded = await openEmbedded({ dataDir, clock: time, timers: time, onFatal });
+    opened.push(embedded);
+    return embedded;
+  };
+  let current = await open();
+  return {
+    get store() {
+      return current.store;
+    },
+    get reader() {
+      return current.reader;
+    },
+    get outbox() {
+      return current.outbox;
+    },
+    get queue() {
+      return current.queue;
+    },
+    now: () => time.now(),
+    pass: (ms) => time.pass(ms),
+    async restart(how) {
+      if (how === 'closed') {
+        await current.close();
+      } else {
+        const copy = `${dataDir}-after-crash`;
+        cpSync(dataDir, copy, { recursive: true });
+        dataDir = copy;
+      }
+      current = await open();
+    },
+    async dispose() {
+      for (const embedded of opened) await embedded.close();
+      directory.dispose();
+    },
+  };
+}

@@ -1,0 +1,12 @@
+import { outboxContract } from '../contracts/outbox-contract.js';
+import { queueContract } from '../contracts/queue-contract.js';
+import { readerContract } from '../contracts/reader-contract.js';
+import { storeContract } from '../contracts/store-contract.js';
+import { makeEmbedded } from './embedded-harness.js';
+
+const features = { stillClock: true, durable: true };
+
+storeContract(features, makeEmbedded);
+readerContract(features, makeEmbedded);
+outboxContract(features, makeEmbedded);
+queueContract({ priorities: true, delays: true, collapses: true, durable: true }, makeEmbedded);
