@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Webhook } from 'standardwebhooks';
 import type { Step } from './behaviour.js';
 import type { Received, Sink } from './sink.js';
+import { type SignatureVerdict, signatureVerifier } from './verify-signature.js';
 
 /** Bytes of a webhook's body that are taken. */
 const MAX_BODY_BYTES = 1024 * 1024;
@@ -12,17 +12,17 @@ export const EXCERPT_LENGTH = 300;
 export type WebhookReceiver = (request: IncomingMessage & { body?: unknown }, response: ServerResponse, name: string) => Promise<void>;
 
 export function webhookReceiver(sink: Sink): WebhookReceiver {
-  const verifiers = sink.secrets.map((secret) => new Webhook(secret));
+  const verify = signatureVerifier(sink.secrets);
   return async (request, response, name) => {
     const step = sink.behaviours.next('webhook', name);
     if (step.do === 'refuse') {
-      sink.record(receivedFrom(request, name, '', step, []));
+      sink.record(receivedFrom(request, name, '', step, 'unchecked'));
       request.socket.destroy();
       return;
     }
     const body = await readBody(request);
     if (body === null) return answer(response, 413, { title: 'The body is too large', errors: [] });
-    sink.record(receivedFrom(request, name, body, step, verifiers));
+    sink.record(receivedFrom(request, name, body, step, verify(request.headers, body, sink.clock.now())));
     reply(sink, request, response, step);
   };
 }
@@ -75,7 +75,7 @@ export function answerOf(step: Step, okStatus: number): string {
   return step.do === 'ok' || step.do === 'delay' ? String(okStatus) : step.do;
 }
 
-function receivedFrom(request: IncomingMessage, name: string, body: string, step: Step, verifiers: readonly Webhook[]): Received {
+function receivedFrom(request: IncomingMessage, name: string, body: string, step: Step, signature: SignatureVerdict): Received {
   const { subject, excerpt } = contentOf(body);
   return {
     channel: 'webhook',
@@ -84,30 +84,10 @@ function receivedFrom(request: IncomingMessage, name: string, body: string, step
     subject,
     excerpt,
     requestId: header(request, 'x-request-id'),
-    signature: verify(request, body, verifiers),
+    signature,
     answer: answerOf(step, 200),
     taken: isTaken(step),
   };
-}
-
-function verify(request: IncomingMessage, body: string, verifiers: readonly Webhook[]): Received['signature'] {
-  if (verifiers.length === 0) return 'unchecked';
-  if (header(request, 'webhook-signature') === null) return 'missing';
-  const headers = {
-    'webhook-id': header(request, 'webhook-id') ?? '',
-    'webhook-timestamp': header(request, 'webhook-timestamp') ?? '',
-    'webhook-signature': header(request, 'webhook-signature') ?? '',
-  };
-  return verifiers.some((verifier) => verifies(verifier, body, headers)) ? 'valid' : 'invalid';
-}
-
-function verifies(verifier: Webhook, body: string, headers: Record<string, string>): boolean {
-  try {
-    verifier.verify(body, headers, { jsonParse: false });
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function contentOf(body: string): { readonly subject: string | null; readonly excerpt: string } {

@@ -1,6 +1,7 @@
 import type { Clock, Timers } from '../ports/clock.js';
 import { Behaviours, type SinkChannel } from './behaviour.js';
 import { hashRecipient, LedgerFile } from './ledger-file.js';
+import type { SignatureVerdict } from './verify-signature.js';
 
 export interface SinkOptions {
   readonly clock: Clock;
@@ -26,7 +27,7 @@ export interface Received {
   /** The body's beginning. */
   readonly excerpt: string;
   readonly requestId: string | null;
-  readonly signature: 'valid' | 'invalid' | 'missing' | 'unchecked';
+  readonly signature: SignatureVerdict;
   /** What it is answered with, e.g. `200`, `hang`. */
   readonly answer: string;
   /** Whether the receiver acts on it. */

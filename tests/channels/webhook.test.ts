@@ -1,10 +1,9 @@
-import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { RequestListener } from 'node:http';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
 import { type WebhookChannelOptions, webhookChannel } from '../../src/channels/webhook.js';
-import { clock, effectTo, noAbort, OTHER_SECRET, SECRET, Signals, startRawServer, timers, unusedPort } from './fixtures.js';
+import { clock, effectTo, noAbort, OTHER_SECRET, SECRET, Signals, timers, unusedPort } from './fixtures.js';
+import { startRawReceiver, startReceiver } from './webhook-receivers.js';
 
 const cleanups: Array<() => Promise<void>> = [];
 afterEach(async () => {
@@ -17,47 +16,16 @@ function channel(options: Partial<WebhookChannelOptions> = {}) {
   return made;
 }
 
-interface Delivered {
-  readonly url: string;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: string;
-}
-
-/** A receiver over HTTP that keeps what it gets and answers with `answer`. */
 async function receiver(answer: RequestListener) {
-  const delivered: Delivered[] = [];
-  const server = createServer((request, response) => {
-    let body = '';
-    request.on('data', (chunk: Buffer) => {
-      body += chunk.toString();
-    });
-    request.once('end', () => {
-      delivered.push({ url: request.url ?? '', headers: request.headers, body });
-      answer(request, response);
-    });
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  cleanups.push(async () => {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  });
-  return { delivered, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+  const started = await startReceiver(answer);
+  cleanups.push(started.stop);
+  return started;
 }
 
-/** A receiver that speaks raw bytes once a request is there. `signals`: `request`, `closed`. */
-async function rawReceiver(answer: string | Buffer | null, thenCut = false) {
-  const signals = new Signals();
-  const server = await startRawServer((socket) => {
-    socket.once('data', () => {
-      signals.raise('request');
-      if (answer !== null) socket.write(answer);
-      if (thenCut) socket.end();
-    });
-    socket.once('close', () => signals.raise('closed'));
-  });
-  cleanups.push(() => server.stop());
-  return { signals, server, url: `http://127.0.0.1:${server.port}/hook` };
+async function rawReceiver(answer: string | null, thenCut = false) {
+  const started = await startRawReceiver(answer, thenCut);
+  cleanups.push(started.stop);
+  return started;
 }
 
 describe('The request', () => {
@@ -120,62 +88,6 @@ describe('The request', () => {
     ['nonsense', 'invalid'],
   ])('to %s is guarded by the breaker %s', (url, name) => {
     expect(channel().provider(url)).toBe(name);
-  });
-});
-
-describe('What the status means', () => {
-  test.each([
-    [200, { kind: 'done' }],
-    [202, { kind: 'done' }],
-    [204, { kind: 'done' }],
-    [301, { kind: 'dead', failure: { code: 'redirect' } }],
-    [302, { kind: 'dead', failure: { code: 'redirect' } }],
-    [308, { kind: 'dead', failure: { code: 'redirect' } }],
-    [400, { kind: 'dead', failure: { code: 'http_400' } }],
-    [401, { kind: 'dead', failure: { code: 'http_401' } }],
-    [404, { kind: 'dead', failure: { code: 'http_404' } }],
-    [408, { kind: 'retry', failure: { code: 'http_408' } }],
-    [410, { kind: 'dead', failure: { code: 'http_410' } }],
-    [425, { kind: 'retry', failure: { code: 'http_425' } }],
-    [429, { kind: 'retry', throttled: true, failure: { code: 'http_429' } }],
-    [500, { kind: 'retry', failure: { code: 'http_500' } }],
-    [502, { kind: 'retry', failure: { code: 'http_502' } }],
-    [503, { kind: 'retry', failure: { code: 'http_503' } }],
-  ])('%i', async (status, expected) => {
-    const { delivered, url } = await receiver((_request, response) =>
-      response.writeHead(status, { location: '/elsewhere' }).end('whatever'),
-    );
-    const outcome = await channel().send(effectTo(url), noAbort());
-    expect(outcome).toMatchObject(expected);
-    expect(outcome).not.toHaveProperty('afterMs');
-    expect(delivered.map((request) => request.url)).toEqual(['/']);
-  });
-
-  test.each([
-    [429, '2', 2000],
-    [503, '120', 120_000],
-    [503, '0', 0],
-    [429, '86400', 3_600_000],
-    [503, '99999999999999999999', 3_600_000],
-    [503, 'soon', undefined],
-    [503, '-1', undefined],
-    [503, '1.5', undefined],
-  ])('%i with Retry-After %j asks for %p ms', async (status, retryAfter, afterMs) => {
-    const { url } = await receiver((_request, response) => response.writeHead(status, { 'retry-after': retryAfter }).end());
-    const outcome = await channel().send(effectTo(url), noAbort());
-    expect(outcome).toMatchObject({ kind: 'retry' });
-    expect('afterMs' in outcome ? outcome.afterMs : undefined).toBe(afterMs);
-  });
-
-  test('a Retry-After date counts from our clock, is never negative, and is at most an hour', async () => {
-    const noon = Date.parse('2026-03-01T12:00:00Z');
-    const ask = async (date: string) => {
-      const { url } = await receiver((_request, response) => response.writeHead(503, { 'retry-after': date }).end());
-      return channel({ clock: { ...clock, now: () => noon } }).send(effectTo(url), noAbort());
-    };
-    expect(await ask('Sun, 01 Mar 2026 12:01:30 GMT')).toMatchObject({ afterMs: 90_000 });
-    expect(await ask('Sun, 01 Mar 2026 11:00:00 GMT')).toMatchObject({ afterMs: 0 });
-    expect(await ask('Mon, 02 Mar 2026 12:00:00 GMT')).toMatchObject({ afterMs: 3_600_000 });
   });
 });
 
@@ -276,6 +188,35 @@ describe('The signal ends the call at once', () => {
     expect(await busy).toMatchObject({ kind: 'unknown' });
     await sender.close();
     expect(signals.count('request')).toBe(1);
+  });
+});
+
+describe('Many at a time', () => {
+  test('share a few connections and each gets its own answer', async () => {
+    const { delivered, url } = await receiver((request, response) => response.writeHead(request.url?.endsWith('7') ? 503 : 200).end());
+    const sender = channel({ connectionsPerHost: 4 });
+    const outcomes = await Promise.all(
+      Array.from({ length: 50 }, (_, index) => sender.send(effectTo(`${url}/${index}`, { operationId: `op-${index}` }), noAbort())),
+    );
+    expect(outcomes.map(({ kind }) => kind)).toEqual(Array.from({ length: 50 }, (_, index) => (index % 10 === 7 ? 'retry' : 'done')));
+    expect(new Set(delivered.map(({ headers }) => headers['webhook-id'])).size).toBe(50);
+  });
+
+  test('all learn that nobody listens', async () => {
+    const sender = channel({ connectionsPerHost: 2 });
+    const url = `http://127.0.0.1:${await unusedPort()}/`;
+    const outcomes = await Promise.all(Array.from({ length: 20 }, () => sender.send(effectTo(url), noAbort())));
+    expect(new Set(outcomes.map(({ kind }) => kind))).toEqual(new Set(['retry']));
+  });
+
+  test('are called off when the channel is closed, those on the wire as unknown', async () => {
+    const { signals, url } = await rawReceiver(null);
+    const sender = channel({ connectionsPerHost: 1 });
+    const sending = [sender.send(effectTo(url), noAbort()), sender.send(effectTo(url), noAbort())];
+    await signals.raised('request');
+    await sender.close();
+    expect((await Promise.all(sending)).map(({ kind }) => kind)).toEqual(['unknown', 'retry']);
+    expect(await sender.send(effectTo(url), noAbort())).toMatchObject({ kind: 'retry' });
   });
 });
 
