@@ -13,7 +13,7 @@ export type VerifySignature = (headers: IncomingHttpHeaders, body: string, nowMs
  * Made for the secrets (`whsec_` and base64) of which any may have signed; without one nothing is checked.
  *
  * By node:crypto and not by the `standardwebhooks` package, whose SHA-256 in JavaScript costs the sink twice what
- * receiving does (450 µs against 20); a test holds the two to the same verdicts.
+ * receiving does (measured on a busy machine: 480 µs a webhook against 70); a test holds the two to the same verdicts.
  */
 export function signatureVerifier(secrets: readonly string[]): VerifySignature {
   const keys = secrets.map((secret) => Buffer.from(secret.replace(/^whsec_/, ''), 'base64'));
