@@ -1,0 +1,131 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { Kept, KeptEntry, Seen } from '../../tools/ledger/entry.js';
+
+/** A delivery as the API tells of it. */
+export interface ToldDelivery {
+  readonly deliveryId: string;
+  readonly channel: string;
+  readonly recipient: string;
+  readonly status: string;
+  readonly reason: string | null;
+  readonly operationId: string;
+  readonly generation: number;
+  readonly settledAt: string | null;
+  readonly failure: { readonly code: string } | null;
+  readonly attempts: readonly {
+    readonly attempt: number;
+    readonly startedAt: string;
+    readonly endedAt: string | null;
+    readonly durationMs: number | null;
+    readonly result: string | null;
+    readonly provider: string;
+  }[];
+}
+
+export interface ToldNotification {
+  readonly notificationId: string;
+  readonly status: string;
+  readonly acceptedAt: string;
+  readonly scheduledFor: string | null;
+  readonly deliveries: readonly ToldDelivery[];
+}
+
+interface Page<T> {
+  readonly data: readonly T[];
+  readonly nextCursor: string | null;
+}
+
+/** Reads at a time: quick, without being the load itself. */
+const READERS = 8;
+
+async function read<T>(url: string): Promise<T> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(10_000) });
+  if (!response.ok) throw new Error(`GET ${url}: ${response.status}`);
+  return (await response.json()) as T;
+}
+
+/** Follows the cursor to the end of a list. */
+export async function readAll<T>(url: string): Promise<readonly T[]> {
+  const all: T[] = [];
+  let cursor: string | null = null;
+  do {
+    const page: Page<T> = await read(`${url}?limit=100${cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`}`);
+    all.push(...page.data);
+    cursor = page.nextCursor;
+  } while (cursor !== null);
+  return all;
+}
+
+/** Every notification that the server has, with its deliveries and their attempts. */
+export async function readNotifications(url: string): Promise<readonly ToldNotification[]> {
+  const base = `${url}/api/v1/notifications`;
+  const listed = await readAll<{ readonly notificationId: string }>(base);
+  const told: ToldNotification[] = [];
+  const left = listed.values();
+  const reader = async (): Promise<void> => {
+    for (const { notificationId } of left) told.push(await read(`${base}/${notificationId}`));
+  };
+  await Promise.all(Array.from({ length: READERS }, reader));
+  return told;
+}
+
+/** Notifications in the words of the checker. */
+export function keptOf(told: readonly ToldNotification[]): readonly Kept[] {
+  return told.map((notification) => ({
+    tenant: 'default',
+    id: notification.notificationId,
+    status: notification.status,
+    deliveries: notification.deliveries.map((delivery) => ({
+      id: delivery.deliveryId,
+      channel: delivery.channel,
+      recipient: delivery.recipient,
+      operationId: delivery.operationId,
+      status: delivery.status,
+      generation: delivery.generation,
+      attempts: delivery.attempts.length,
+    })),
+    ledger: notification.deliveries.flatMap(ledgerOf),
+  }));
+}
+
+function ledgerOf({ operationId, attempts }: ToldDelivery): readonly KeptEntry[] {
+  return attempts.flatMap(({ attempt, provider, endedAt, result }): KeptEntry[] => {
+    const intent: KeptEntry = { operationId, attempt, kind: 'intent', provider };
+    if (endedAt === null) return [intent];
+    return [intent, { operationId, attempt, kind: 'outcome', provider, ...(result === null ? {} : { result }) }];
+  });
+}
+
+/** A line of the sink's ledger file. */
+interface SinkLine {
+  readonly operationId: string;
+  readonly channel: 'email' | 'webhook';
+  readonly recipientHash: string;
+  readonly at: number;
+}
+
+/** What the sink took, raw, in the words of the checker; recipients are recognised by their hash. */
+export function seenOf(ledgerFile: string, told: readonly ToldNotification[]): readonly Seen[] {
+  const targets = new Map<string, { readonly recordId: string; readonly channel: string; readonly recipient: string }>();
+  for (const { notificationId: recordId, deliveries } of told) {
+    for (const { channel, recipient } of deliveries) targets.set(hashOf(nameAtSink(channel, recipient)), { recordId, channel, recipient });
+  }
+  const lines = readFileSync(ledgerFile, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '');
+  return lines.map((line) => {
+    const { operationId, channel, recipientHash, at } = JSON.parse(line) as SinkLine;
+    const effectClass = channel === 'webhook' ? 'idempotent' : 'neither';
+    return { kind: 'effect', operationId, effectClass, at, ...targets.get(recipientHash) };
+  });
+}
+
+/** The sink knows a webhook by the last part of its path. */
+function nameAtSink(channel: string, recipient: string): string {
+  return channel === 'webhook' ? (new URL(recipient).pathname.split('/').at(-1) ?? '') : recipient;
+}
+
+function hashOf(name: string): string {
+  return createHash('sha256').update(name).digest('hex').slice(0, 16);
+}
