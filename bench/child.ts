@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /**
@@ -20,16 +21,16 @@ interface Question {
 
 type Reply = { readonly id: number; readonly answer: unknown } | { readonly id: number; readonly failure: string };
 
-/** @param file a module of this directory's `processes/`, without its ending */
-export function start(file: string, options: { readonly profileDir: string | null; readonly env?: NodeJS.ProcessEnv }): Child {
+/** @param module what the process runs: a TypeScript module that {@link serve}s */
+export function start(module: URL, options: { readonly profileDir: string | null; readonly env?: NodeJS.ProcessEnv }): Child {
   const profile = options.profileDir === null ? [] : ['--cpu-prof', '--cpu-prof-dir', options.profileDir, '--cpu-prof-interval', '500'];
-  const path = fileURLToPath(new URL(`./processes/${file}.ts`, import.meta.url));
+  const path = fileURLToPath(module);
   const child = fork(path, [], {
     execArgv: ['--import', 'tsx', ...profile],
     env: { ...process.env, ...options.env },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
-  return new ForkedChild(file, child);
+  return new ForkedChild(basename(path, '.ts'), child);
 }
 
 class ForkedChild implements Child {
@@ -38,18 +39,18 @@ class ForkedChild implements Child {
   #next = 1;
 
   constructor(
-    file: string,
+    name: string,
     private readonly child: ChildProcess,
   ) {
     child.on('message', (reply: Reply) => {
       const waiting = this.#waiting.get(reply.id);
       this.#waiting.delete(reply.id);
-      if ('failure' in reply) waiting?.reject(new Error(`${file}: ${reply.failure}`));
+      if ('failure' in reply) waiting?.reject(new Error(`${name}: ${reply.failure}`));
       else waiting?.resolve(reply.answer);
     });
     this.#ended = new Promise((resolve) => {
       child.once('exit', (code) => {
-        for (const { reject } of this.#waiting.values()) reject(new Error(`${file} ended with ${code} before it answered`));
+        for (const { reject } of this.#waiting.values()) reject(new Error(`${name} ended with ${code} before it answered`));
         this.#waiting.clear();
         resolve();
       });

@@ -18,10 +18,10 @@ export const embeddedHttp: Case = { name: 'embedded-http', summary: 'POST → 20
 async function run(options: CaseOptions): Promise<CaseResult> {
   const items = options.items ?? ITEMS;
   const scratch = makeDataDir();
-  const client = start('http-client', { profileDir: null });
+  const client = start(new URL('../processes/http-client.ts', import.meta.url), { profileDir: null });
   const children: Child[] = [client];
-  const open = async (file: string): Promise<{ server: Child; port: number }> => {
-    const server = start(file, options);
+  const open = async (module: URL): Promise<{ server: Child; port: number }> => {
+    const server = start(module, options);
     children.push(server);
     return { server, port: await server.ask<number>('port') };
   };
@@ -29,10 +29,13 @@ async function run(options: CaseOptions): Promise<CaseResult> {
     const tapePath = join(scratch, 'tape.jsonl');
     options.progress('recording what accepting asks of SQLite');
     await record(client, items, tapePath);
-    const floor = start('floor', options);
+    const floor = start(new URL('../processes/floor.ts', import.meta.url), options);
     children.push(floor);
     await floor.ask('load', { path: tapePath });
-    const [ours, express] = [await open('http-signalbox'), await open('http-express')];
+    const [ours, express] = [
+      await open(new URL('../processes/http-signalbox.ts', import.meta.url)),
+      await open(new URL('../processes/http-express.ts', import.meta.url)),
+    ];
     options.progress('warming up');
     for (const { port } of [ours, express]) await client.ask('send', { port, pass: 'warm', items: WARM_UP, inFlight: IN_FLIGHT });
 
@@ -69,7 +72,7 @@ async function run(options: CaseOptions): Promise<CaseResult> {
 
 /** A server of its own is listened in on: what is measured must not pay for it. */
 async function record(client: Child, items: number, path: string): Promise<void> {
-  const server = start('http-signalbox', { profileDir: null, env: { BENCH_TAPE: 'on' } });
+  const server = start(new URL('../processes/http-signalbox.ts', import.meta.url), { profileDir: null, env: { BENCH_TAPE: 'on' } });
   try {
     const port = await server.ask<number>('port');
     await client.ask('send', { port, pass: 'tape', items, inFlight: IN_FLIGHT } satisfies Load);

@@ -24,8 +24,8 @@ export const embeddedPipeline: Case = { name: 'embedded-pipeline', summary: 'acc
 async function run(options: CaseOptions): Promise<CaseResult> {
   const items = options.items ?? ITEMS;
   const scratch = makeDataDir();
-  const ours = start('pipeline', options);
-  const floor = start('floor', options);
+  const ours = start(new URL('../processes/pipeline.ts', import.meta.url), options);
+  const floor = start(new URL('../processes/floor.ts', import.meta.url), options);
   try {
     const tapePath = join(scratch, 'tape.jsonl');
     options.progress('recording what the adapter asks of SQLite');
@@ -68,7 +68,7 @@ async function run(options: CaseOptions): Promise<CaseResult> {
 
 /** In a process of its own: listening in on every statement costs, and what is measured must not pay for it. */
 async function record(pass: PipelinePass): Promise<Pass> {
-  const child = start('pipeline', { profileDir: null });
+  const child = start(new URL('../processes/pipeline.ts', import.meta.url), { profileDir: null });
   try {
     return await child.ask<Pass>('run', pass);
   } finally {

@@ -18,13 +18,13 @@ async function run({ playback }: { playback: Playback }): Promise<{ spent: Spent
   if (tape === undefined) throw new Error('no tape is loaded');
   const dataDir = makeDataDir();
   try {
-    const { database, close } = await openFile(dataDir);
-    const play = player(database, tape, playback);
+    const file = await openFile(dataDir);
+    const play = player(file.database, tape, playback);
     const stop = meter();
     play();
     const spent = stop();
-    const rows = countRows(database);
-    close();
+    const rows = countRows(file.database);
+    file.close();
     return { spent, commits: tape.transactions.length, rows };
   } finally {
     removeDataDir(dataDir);
