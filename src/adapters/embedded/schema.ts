@@ -42,7 +42,9 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX records_unusual ON records (tenant, workload, status, created_at, id)
     WHERE status NOT IN ('queued', 'processing', 'delivered');
   -- The outbox: open records whose wake-up is pending, and those whose wake-up is out.
-  CREATE INDEX records_pending ON records (urgent, due_at) WHERE due_at IS NOT NULL AND published_at IS NULL;
+  -- published_at is NULL in all of it, and there so that counting need not look into the rows.
+  CREATE INDEX records_pending ON records (urgent, due_at, published_at)
+    WHERE due_at IS NOT NULL AND published_at IS NULL;
   CREATE INDEX records_published ON records (published_at, due_at) WHERE due_at IS NOT NULL AND published_at IS NOT NULL;
 
   CREATE TABLE contents (record INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT;
