@@ -10,7 +10,10 @@ export interface PendingWakeUp extends RecordKey {
 
 export interface DueScan {
   readonly wakeUps: readonly PendingWakeUp[];
-  /** Milliseconds until the next record falls due or its lease runs out; null when nothing waits. 0 when the scan was cut by its limit. */
+  /**
+   * Milliseconds until, besides the wake-ups given here, a record falls due, a lease runs out, or a published wake-up is
+   * to be published again: there is something to give then. Null when nothing waits. 0 when the scan was cut by its limit.
+   */
   readonly nextInMs: number | null;
 }
 
@@ -20,8 +23,8 @@ export interface DueScan {
  */
 export interface Outbox {
   /**
-   * Records that are open, due, not leased, and whose wake-up is `pending` or was published more than
-   * `republishAfterMs` ago (a broker may have lost it). Oldest due first, urgent before normal. At most `limit`.
+   * Records that are open, due, not leased, and whose wake-up is `pending` or was published `republishAfterMs` ago or
+   * longer (a broker may have lost it). Urgent before normal, and within each the oldest due first. At most `limit`.
    */
   due(limit: number, republishAfterMs: number): Promise<DueScan>;
 

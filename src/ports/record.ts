@@ -1,6 +1,6 @@
 /**
  * The shapes that cross every port: a record, its deliveries, its ledger and its events.
- * All times are milliseconds since the Unix epoch on the *store's* clock, unless a name says otherwise.
+ * All times are whole milliseconds since the Unix epoch on the *store's* clock, unless a name says otherwise.
  */
 
 /** Names one record. The tenant is part of every key, so a query cannot forget it. */

@@ -26,7 +26,10 @@ export type AcceptResult = { readonly outcome: 'created' | 'repeat' | 'conflict'
 
 export interface ClaimRequest {
   readonly keys: readonly RecordKey[];
-  /** Repeating a claim under the same id gives back what it still holds and leases nothing twice. */
+  /**
+   * New for each claim. Repeating a claim under the same id gives back what it still holds and leases nothing twice: what
+   * it held and holds no more is refused (`leased`, until now).
+   */
   readonly claimId: string;
   readonly worker: string;
   readonly leaseMs: number;
@@ -59,7 +62,10 @@ export interface LeaseRef extends RecordKey {
 
 /** What a holder writes: whole new values of the deliveries that changed, and what is appended. */
 export interface Change {
-  /** 1, 2, 3 … under one token. Repeating a (token, seq) is answered like the first time and changes nothing. */
+  /**
+   * 1, 2, 3 … under one token. Repeating a (token, seq) is answered like the first time and changes nothing, as long as
+   * the token is the record's (afterwards it may be called stale). One that arrives after its successor is stale.
+   */
   readonly seq: number;
   readonly status: RecordStatus;
   readonly dueAt: number | null;

@@ -30,8 +30,8 @@ const MIGRATIONS: readonly string[] = [
     claim_id TEXT,
     claims INTEGER NOT NULL DEFAULT 0,
     barren_claims INTEGER NOT NULL DEFAULT 0,
-    last_seq INTEGER NOT NULL DEFAULT 0,
-    last_seq_version INTEGER NOT NULL DEFAULT 0,
+    -- What was committed under the present token, as ' seq:version seq:version'.
+    commits TEXT NOT NULL DEFAULT '',
     cancel_requested_at INTEGER,
     version INTEGER NOT NULL DEFAULT 1,
     UNIQUE (tenant, id)

@@ -71,14 +71,17 @@ export class EmbeddedStore implements RecordStore {
       const row = this.#sql.lease.get(lease.tenant, lease.id) as LeaseRow | undefined;
       if (row === undefined || row.lock_token !== lease.token) return { applied: false };
       const cancelRequestedAt = row.cancel_requested_at;
-      if (change.seq <= row.last_seq) return { applied: true, version: this.#versionOfLast(row.seq), cancelRequestedAt };
-      if (row.locked_by !== lease.worker) return { applied: false };
+      const earlier = versionOf(row.commits, change.seq);
+      if (earlier !== undefined) return { applied: true, version: earlier, cancelRequestedAt };
+      // One that was given up and arrives after its successor must not be laid over it.
+      if (row.locked_by !== lease.worker || change.seq < lastSeq(row.commits)) return { applied: false };
       const now = this.#clock.now();
       const version = row.version + 1;
       const { seq, status, dueAt, release } = change;
-      if (release) this.#sql.commitAndRelease.run(status, dueAt, now, seq, version, version, row.seq);
-      else if (dueAt !== row.due_at) this.#sql.commitAndMove.run(status, dueAt, now, seq, version, version, row.seq);
-      else this.#sql.commit.run(status, now, seq, version, version, row.seq);
+      const commits = `${row.commits} ${seq}:${version}`;
+      if (release) this.#sql.commitAndRelease.run(status, dueAt, now, commits, version, row.seq);
+      else if (dueAt !== row.due_at) this.#sql.commitAndMove.run(status, dueAt, now, commits, version, row.seq);
+      else this.#sql.commit.run(status, now, commits, version, row.seq);
       this.#append(row.seq, version, lease.tenant, change);
       return { applied: true, version, cancelRequestedAt };
     });
@@ -161,11 +164,6 @@ export class EmbeddedStore implements RecordStore {
     return this.#rows.toRecord({ ...row, ...lock, ...counts, tenant, id, updated_at: now, published_at: null });
   }
 
-  /** The version that the last commit under the present token made. */
-  #versionOfLast(seq: number): number {
-    return (this.#sql.lastCommit.get(seq) as { version: number }).version;
-  }
-
   /** A record that is known to be there. */
   #read(key: RecordKey): WorkRecord {
     const row = this.#rows.find(key.tenant, key.id);
@@ -181,7 +179,7 @@ export class EmbeddedStore implements RecordStore {
 }
 
 type LeaseRow = Pick<RecordRow, 'seq' | 'due_at' | 'locked_by' | 'lock_token' | 'cancel_requested_at' | 'version'> & {
-  readonly last_seq: number;
+  readonly commits: string;
 };
 
 type ClaimRow = Omit<RecordRow, 'tenant' | 'id' | 'updated_at' | 'published_at' | 'locked_at'> & { readonly claim_id: string | null };
@@ -199,6 +197,16 @@ const NEW = {
   cancelRequestedAt: null,
   version: 1,
 } as const;
+
+/** The version that the commit `seq` made; undefined where there was none. */
+function versionOf(commits: string, seq: number): number | undefined {
+  const at = commits.indexOf(` ${seq}:`);
+  return at < 0 ? undefined : Number.parseInt(commits.slice(commits.indexOf(':', at) + 1), 10);
+}
+
+function lastSeq(commits: string): number {
+  return commits === '' ? 0 : Number.parseInt(commits.slice(commits.lastIndexOf(' ') + 1), 10);
+}
 
 /** A key named twice is one key. */
 function distinct(keys: readonly RecordKey[]): Iterable<RecordKey> {
@@ -228,7 +236,7 @@ function settleDue(delivery: Delivery, createdAt: number, now: number): Delivery
  */
 function prepare(database: Database) {
   const commit = (more: string) => `UPDATE records
-    SET status = ?, ${more}updated_at = ?, last_seq = ?, last_seq_version = ?, barren_claims = 0, version = ? WHERE seq = ?`;
+    SET status = ?, ${more}updated_at = ?, commits = ?, barren_claims = 0, version = ? WHERE seq = ?`;
   return {
     accept: database.prepare(`INSERT INTO records (tenant, id, workload, user_id, status, urgent, created_at, updated_at, due_at)
       VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (tenant, id) DO NOTHING`),
@@ -237,20 +245,19 @@ function prepare(database: Database) {
       cancel_requested_at, version, body FROM records JOIN contents ON record = seq WHERE tenant = ? AND id = ?`),
     claim: database.prepare(`UPDATE records
       SET locked_by = ?, locked_at = ?, locked_until = ?, lock_token = ?, claim_id = ?, claims = ?, barren_claims = ?, updated_at = ?,
-        version = ?, last_seq = 0, published_at = NULL WHERE seq = ?`),
+        version = ?, commits = '', published_at = NULL WHERE seq = ?`),
     renew: database.prepare(`UPDATE records SET locked_until = ?, updated_at = ?, version = version + 1
       WHERE tenant = ? AND id = ? AND lock_token = ? AND locked_by = ?`),
     lease: database.prepare(
-      'SELECT seq, due_at, locked_by, lock_token, last_seq, cancel_requested_at, version FROM records WHERE tenant = ? AND id = ?',
+      'SELECT seq, due_at, locked_by, lock_token, commits, cancel_requested_at, version FROM records WHERE tenant = ? AND id = ?',
     ),
-    lastCommit: database.prepare('SELECT last_seq_version AS version FROM records WHERE seq = ?'),
     commit: database.prepare(commit('')),
     commitAndMove: database.prepare(commit('due_at = ?, ')),
     commitAndRelease: database.prepare(
       commit('locked_by = NULL, locked_at = NULL, locked_until = NULL, published_at = NULL, due_at = ?, '),
     ),
     amend: database.prepare(`UPDATE records
-      SET status = ?, due_at = ?, cancel_requested_at = ?, updated_at = ?, lock_token = lock_token + 1, last_seq = 0, published_at = NULL,
+      SET status = ?, due_at = ?, cancel_requested_at = ?, updated_at = ?, lock_token = lock_token + 1, commits = '', published_at = NULL,
         locked_by = NULL, locked_at = NULL, locked_until = NULL, version = version + 1 WHERE seq = ?`),
     requestCancel: database.prepare('UPDATE records SET cancel_requested_at = ?, updated_at = ?, version = version + 1 WHERE seq = ?'),
   };
