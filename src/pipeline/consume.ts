@@ -73,21 +73,21 @@ export function createConsumer(deps: ConsumerDeps): Consumer {
     claiming = true;
     // Let wake-ups that arrive in this same turn join the claim.
     await Promise.resolve();
-    while (!alone && !stopping && waiting.length > 0 && suspects.length === 0) {
-      const batch = waiting;
-      waiting = [];
-      busy += batch.length;
-      await claimAndRun(batch, false);
-    }
-    if (stopping) handBackWaiting();
-    else if (busy === 0) {
-      const suspect = suspects.shift();
+    while (!alone && !stopping) {
+      const suspect = busy === 0 ? suspects.shift() : undefined;
       if (suspect !== undefined) {
         alone = true;
         busy += 1;
+        // Refused, it leaves nothing to wait for: go on here, since nobody else will.
         await claimAndRun([suspect], true);
-      }
+      } else if (waiting.length > 0 && suspects.length === 0) {
+        const batch = waiting;
+        waiting = [];
+        busy += batch.length;
+        await claimAndRun(batch, false);
+      } else break;
     }
+    if (stopping) handBackWaiting();
     claiming = false;
     if (busy === 0) idle?.();
   };
