@@ -63,9 +63,8 @@ export const PIPELINE_MUTANTS: readonly Mutant[] = [
       {
         file: DELIVER,
         search: 'channel.send(this.workload.effect(this.lease.record, delivery), limit.signal)',
-        // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of a program
         replace:
-          'channel.send({ ...this.workload.effect(this.lease.record, delivery), operationId: `${delivery.operationId}-${delivery.attempts}` }, limit.signal)',
+          'channel.send({ ...this.workload.effect(this.lease.record, delivery), operationId: delivery.operationId + delivery.attempts }, limit.signal)',
       },
     ],
   },
@@ -76,8 +75,7 @@ export const PIPELINE_MUTANTS: readonly Mutant[] = [
       {
         file: DELIVER,
         search: '      attempts: delivery.attempts + 1,\n',
-        // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of a program
-        replace: '      attempts: delivery.attempts + 1,\n      operationId: `${delivery.operationId}-${delivery.attempts + 1}`,\n',
+        replace: '      attempts: delivery.attempts + 1,\n      operationId: delivery.operationId + delivery.attempts,\n',
       },
     ],
   },
@@ -150,7 +148,18 @@ export const PIPELINE_MUTANTS: readonly Mutant[] = [
   {
     name: 'suspect-beside-neighbours',
     why: 'what kills its worker takes others with it, which are then charged with the crash',
-    patches: [{ file: CONSUME, search: 'else if (busy === 0) {\n      const suspect', replace: 'else {\n      const suspect' }],
+    patches: [{ file: CONSUME, search: 'busy === 0 ? suspects.shift()', replace: 'busy >= 0 ? suspects.shift()' }],
+  },
+  {
+    name: 'suspects-left-behind',
+    why: 'once a lone claim is refused, the other suspects block their places in the prefetch until the process ends',
+    patches: [
+      {
+        file: CONSUME,
+        search: 'await claimAndRun([suspect], true);',
+        replace: 'await claimAndRun([suspect], true);\n        break;',
+      },
+    ],
   },
   {
     name: 'suspects-claimed-with-neighbours',

@@ -75,8 +75,10 @@ export class Receivers {
           world.in(world.rng.between(1, 10), () =>
             who.enter(() => {
               if (call.ended) return;
-              if (reaction.outcome === 'throws') reject(new Error('a channel that does not keep its promise'));
-              else if (reaction.outcome !== 'silence') end(reaction.outcome);
+              if (reaction.outcome === 'throws') {
+                call.ended = true;
+                reject(new Error('a channel that does not keep its promise'));
+              } else if (reaction.outcome !== 'silence') end(reaction.outcome);
             }),
           );
         });

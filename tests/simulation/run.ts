@@ -80,6 +80,7 @@ async function runOne(seed: number, flags: Flags): Promise<number> {
 
 async function runMany(flags: Flags): Promise<number> {
   const startedAt = performance.now();
+  const cpuBefore = process.cpuUsage();
   const counts = noFaultCounts();
   let balance: Balance | null = null;
   let steps = 0;
@@ -94,6 +95,8 @@ async function runMany(flags: Flags): Promise<number> {
     if (broken <= SHOWN) show(verdict, flags);
   }
   const seconds = (performance.now() - startedAt) / 1000;
+  const cpu = process.cpuUsage(cpuBefore);
+  const cpuSeconds = (cpu.user + cpu.system) / 1e6;
   if (balance !== null) print(table({ balance, violations: [] }).split('\n').slice(0, -1).join('\n'));
   print(
     `faults: ${Object.entries(counts)
@@ -102,7 +105,7 @@ async function runMany(flags: Flags): Promise<number> {
   );
   print(
     `${flags.seeds} schedules (${flags.configuration.name}), ${steps} steps, ${seconds.toFixed(1)} s, ` +
-      `${(flags.seeds / seconds).toFixed(0)} schedules/s: ${broken === 0 ? 'every rule held' : `${broken} broke a rule`}`,
+      `${(flags.seeds / seconds).toFixed(0)} schedules/s (${(flags.seeds / cpuSeconds).toFixed(0)} per CPU second): ${broken === 0 ? 'every rule held' : `${broken} broke a rule`}`,
   );
   return broken === 0 ? 0 : 1;
 }

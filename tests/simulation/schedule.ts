@@ -104,7 +104,8 @@ export class Schedule {
     const processes = rng.between(2, 3);
     for (let place = 0; place < processes; place += 1) this.boot(place);
     const poison = !configuration.calm && rng.happens(0.3) ? rng.pick(['decide', 'send'] as const) : null;
-    this.clients.begin(rng.between(3, 9), FAULTY_MS * 0.6, poison);
+    // In some seeds all comes at once, so that what is claimed is claimed in company.
+    this.clients.begin(rng.between(3, 9), rng.happens(0.3) ? 300 : FAULTY_MS * 0.6, poison);
     if (this.setting.rates.chaosPerSecond > 0) this.chaos();
     await world.run(() => false, { steps: STEPS_AT_MOST, until: FAULTY_MS });
     this.calmDown();
