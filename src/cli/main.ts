@@ -1,0 +1,66 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, Option } from 'commander';
+import { CliError } from './cli-error.js';
+import { type Finish, httpUrl } from './command.js';
+import { addDemo } from './demo/demo.js';
+import { addSend } from './send.js';
+import { addShow } from './show.js';
+
+const EXAMPLES = `
+Examples:
+  $ signalbox demo                    feeds a week of earthquakes to 36 subscribers, and checks that each got its own once
+  $ signalbox send --email ada@example.org --subject Hello --body "Your order is on its way."
+  $ signalbox get 0b0c3f6e-…
+  $ signalbox explain 0b0c3f6e-…
+
+Exit codes: 0 it went well, 1 it failed, 2 the command line was not understood.`;
+
+/** Runs one command line and gives the exit code. A failure is one line on standard error. */
+export async function run(argv: readonly string[]): Promise<number> {
+  let code: 0 | 1 = 0;
+  const program = createProgram((with_) => {
+    code = with_;
+  });
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return code;
+  } catch (error) {
+    // Commander has said what was wrong; help and version are errors to it too, with 0.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    process.stderr.write(`signalbox: ${error instanceof Error ? error.message : String(error)}\n`);
+    return error instanceof CliError ? error.exitCode : 1;
+  }
+}
+
+function createProgram(finish: Finish): Command {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+  const program = new Command('signalbox')
+    .description('The command line of Signalbox: a client of its HTTP API.')
+    .version(version)
+    .addOption(
+      new Option('--url <url>', 'the server (default: the first that answers at 127.0.0.1:3001, :3000, :80)')
+        .env('SIGNALBOX_URL')
+        .argParser(httpUrl),
+    )
+    .option('--json', 'print JSON')
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ outputError: (text, write) => write(`signalbox: ${oneLine(text)}\n`) })
+    .addHelpText('after', EXAMPLES)
+    .exitOverride()
+    .argument('[command]')
+    // Reached only where no command of that name is there.
+    .action((name: string | undefined) => {
+      program.error(name === undefined ? 'name a command (see signalbox --help)' : `there is no command ${name} (see signalbox --help)`);
+    });
+  addSend(program);
+  addShow(program);
+  addDemo(program, finish);
+  return program;
+}
+
+function oneLine(text: string): string {
+  return text
+    .replace(/^error: /, '')
+    .trim()
+    .replace(/\s*\n\s*/g, ' ');
+}
