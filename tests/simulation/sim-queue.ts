@@ -29,7 +29,7 @@ interface Consumer {
  * long) held, may double and reorder, and in some weathers loses what it had accepted.
  */
 export class SimQueue {
-  private waiting: Message[] = [];
+  private readonly waiting: Record<WakeUp['priority'], Message[]> = { urgent: [], normal: [] };
   private readonly consumers = new Set<Consumer>();
   private delayed = 0;
 
@@ -40,7 +40,8 @@ export class SimQueue {
 
   /** Nothing waits, nothing is taken, nothing comes back later. */
   get empty(): boolean {
-    return this.waiting.length === 0 && this.delayed === 0 && this.taken === 0;
+    const { waiting, taken } = this.depth();
+    return waiting === 0 && taken === 0;
   }
 
   get taken(): number {
@@ -50,7 +51,7 @@ export class SimQueue {
   }
 
   depth(): { waiting: number; taken: number } {
-    return { waiting: this.waiting.length + this.delayed, taken: this.taken };
+    return { waiting: this.waiting.urgent.length + this.waiting.normal.length + this.delayed, taken: this.taken };
   }
 
   /** The queue as one life of one process sees it. */
@@ -73,7 +74,7 @@ export class SimQueue {
       }
       const copies = world.rng.happens(rates.doubled) ? 2 : 1;
       for (let copy = 0; copy < copies; copy += 1) {
-        this.waiting.push({ wakeUp: { tenant, id, workload, priority }, redeliveries: 0 });
+        this.waiting[priority].push({ wakeUp: { tenant, id, workload, priority }, redeliveries: 0 });
       }
     }
     this.handOut();
@@ -108,18 +109,18 @@ export class SimQueue {
     handOut.state = 'settled';
     handOut.consumer.held.delete(handOut);
     handOut.message.redeliveries += 1;
-    this.waiting.push(handOut.message);
+    this.waiting[handOut.message.wakeUp.priority].push(handOut.message);
   }
 
   private handOut(): void {
     const { rng } = this.setting.world;
     const batches = new Map<Consumer, HandOut[]>();
-    this.waiting.sort((a, b) => Number(b.wakeUp.priority === 'urgent') - Number(a.wakeUp.priority === 'urgent'));
-    while (this.waiting.length > 0) {
+    for (;;) {
+      const lane = this.waiting.urgent.length > 0 ? this.waiting.urgent : this.waiting.normal;
       const ready = [...this.consumers].filter((one) => one.open && !one.who.dead && one.held.size < one.prefetch);
-      const message = this.waiting[0];
-      if (ready.length === 0 || message === undefined) break;
-      this.waiting.shift();
+      if (ready.length === 0) break;
+      const message = lane.shift();
+      if (message === undefined) break;
       const consumer = rng.pick(ready);
       const handOut: HandOut = { message, consumer, state: 'taken' };
       consumer.held.add(handOut);
@@ -190,7 +191,7 @@ export class SimQueue {
     this.delayed += 1;
     this.setting.world.in(delayMs, () => {
       this.delayed -= 1;
-      this.waiting.push(message);
+      this.waiting[message.wakeUp.priority].push(message);
       this.handOut();
     });
   }

@@ -89,7 +89,7 @@ export class SimStore {
       const row = this.row({ tenant, id });
       if (row === undefined) refused.push({ tenant, id, why: 'missing', until: null });
       else if (row.claimId === request.claimId && row.record.lockedBy === request.worker && isLive(row.record, now)) {
-        claimed.push(row.record);
+        if (!claimed.includes(row.record)) claimed.push(row.record);
       } else {
         const refusal = refusalOf(row, request, now);
         if (refusal !== null) refused.push({ tenant, id, ...refusal });
@@ -119,7 +119,7 @@ export class SimStore {
     refuseSecondDelivered(row, change.ledger);
     const now = this.now();
     const { record } = row;
-    const freed = change.release ? { lockedBy: null, lockedAt: null, lockedUntil: null, publish: 'pending' as const } : {};
+    const freed = change.release ? { lockedBy: null, lockedAt: null, lockedUntil: null, ...PENDING } : {};
     row.record = {
       ...record,
       ...freed,
@@ -156,7 +156,7 @@ export class SimStore {
       lockedBy: null,
       lockedAt: null,
       lockedUntil: null,
-      publish: amendment.dueAt === null ? record.publish : 'pending',
+      ...PENDING,
       updatedAt: now,
       version: record.version + 1,
     };
@@ -206,6 +206,9 @@ export class SimStore {
   }
 }
 
+/** Its wake-up is used up, or its due time has changed: to be published again. */
+const PENDING = { publish: 'pending', publishedAt: null } as const;
+
 export function rowKey(key: RecordKey): string {
   return `${key.tenant}\n${key.id}`;
 }
@@ -239,7 +242,7 @@ function lease(row: Row, request: ClaimRequest, now: number): WorkRecord {
     lockedUntil: now + request.leaseMs,
     claims: record.claims + 1,
     barrenClaims: record.barrenClaims + 1,
-    publish: 'pending',
+    ...PENDING,
     updatedAt: now,
     version: record.version + 1,
   };
