@@ -1,13 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { GroupCommit } from '../../src/adapters/embedded/group-commit.js';
+import { HotRecords } from '../../src/adapters/embedded/hot-records.js';
 import { type OpenFile, openFile } from '../../src/adapters/embedded/open.js';
 import { EmbeddedOutbox, OUTBOX_SQL } from '../../src/adapters/embedded/outbox.js';
 import { EmbeddedQueue } from '../../src/adapters/embedded/queue.js';
 import { BACKLOG_SQL, DELIVERY_SQL, deliveriesSql, EmbeddedReader, listSql } from '../../src/adapters/embedded/reader.js';
+import { Rows } from '../../src/adapters/embedded/rows.js';
 import type { Database, Statement } from '../../src/adapters/embedded/sqlite.js';
 import { EmbeddedStore } from '../../src/adapters/embedded/store.js';
 import { Tally } from '../../src/adapters/embedded/tally.js';
-import { draftOf } from '../contracts/drafts.js';
+import { deferralOf, doneOf, draftOf, eventOf, intentOf, leaseOn } from '../contracts/drafts.js';
 import { temporaryDirectory } from './embedded-harness.js';
 import { ManualTime } from './manual-time.js';
 
@@ -24,6 +26,8 @@ class Bench {
   readonly reader: EmbeddedReader;
   readonly queue: EmbeddedQueue;
   readonly group: GroupCommit;
+  readonly hot: HotRecords;
+  readonly outbox: EmbeddedOutbox;
 
   constructor(readonly file: OpenFile) {
     const database: Database = {
@@ -32,11 +36,14 @@ class Bench {
       prepare: (sql) => this.#prepare(sql),
     };
     const tally = new Tally(database);
-    this.group = new GroupCommit(database, tally, this.time, (error) => this.fatal.push(error));
-    this.store = new EmbeddedStore(database, this.group, this.time, tally);
+    const hot = new HotRecords(new Rows(database));
+    this.hot = hot;
+    const onFatal = (error: Error): void => void this.fatal.push(error);
+    this.group = new GroupCommit(database, tally, this.time, { onFatal, onRollback: () => hot.clear() });
+    this.store = new EmbeddedStore(database, this.group, this.time, hot, tally);
     this.reader = new EmbeddedReader(database, this.group, this.time);
     this.queue = new EmbeddedQueue(database, this.group, this.time);
-    new EmbeddedOutbox(database, this.group, this.time);
+    this.outbox = new EmbeddedOutbox(database, this.group, this.time, hot);
   }
 
   #prepare(sql: string): Statement {
@@ -177,6 +184,43 @@ describe('group commit', () => {
     expect(arrivals).toEqual(['a', 'a']);
     await settle();
     expect(await bench.queue.depth()).toEqual({ waiting: 0, taken: 0 });
+  });
+});
+
+describe('hot records', () => {
+  test('what is remembered of a record is what the file has, whatever was done, refused and rolled back', async () => {
+    let seed = 7;
+    const draw = (below: number): number => {
+      seed = (seed * 48_271) % 2_147_483_647;
+      return seed % below;
+    };
+    const keys = Array.from({ length: 6 }, (_, n) => ({ tenant: 't', id: `r${n}` }));
+    const act = async (): Promise<unknown> => {
+      const key = keys[draw(keys.length)] ?? { tenant: 't', id: 'r0' };
+      const record = await bench.reader.get(key);
+      if (record === null) return bench.accept(key.id);
+      const at = bench.time.now();
+      const { seq: _seq, release: _release, ...change } = deferralOf(record, 1, at);
+      const seq = draw(4) + 1;
+      const acts = [
+        () => bench.store.claim({ keys, claimId: `c${seed}`, worker: `w${draw(2)}`, leaseMs: 50, alone: draw(2) === 0 }),
+        () => bench.store.commit(leaseOn(record), draw(2) === 0 ? intentOf(record, seq, at) : deferralOf(record, seq, at + 20)),
+        // Fails when it is the second: everything of its turn is rolled back and done again.
+        () => bench.store.commit(leaseOn(record), { ...doneOf(record, seq, at), dueAt: at, release: draw(2) === 0 }),
+        () => bench.store.renew([leaseOn(record)], 50),
+        () => bench.store.amend(record, { ...change, version: record.version - draw(2), cancelRequestedAt: null }),
+        () => bench.store.requestCancel(record, eventOf('cancel-requested', at)),
+        async () => bench.outbox.published((await bench.outbox.due(3, 40)).wakeUps),
+      ];
+      return acts[record.lockedBy === null ? ([0, 4, 5, 6][draw(4)] ?? 0) : draw(acts.length)]?.();
+    };
+    const outcomes: PromiseSettledResult<unknown>[] = [];
+    for (let round = 0; round < 300; round += 1) {
+      outcomes.push(...(await Promise.allSettled([act(), act(), act()])));
+      await bench.time.pass(draw(30));
+      for (const key of keys) expect(bench.hot.find(key)?.record ?? null).toEqual(await bench.reader.get(key));
+    }
+    expect(outcomes.filter((outcome) => outcome.status === 'rejected').length).toBeGreaterThan(5);
   });
 });
 

@@ -1,5 +1,5 @@
 import { SignalboxError } from '../../errors.js';
-import type { Delivery, DeliveryStatus, LedgerEntry, RecordEvent } from '../../ports/record.js';
+import type { Delivery, LedgerEntry, RecordEvent } from '../../ports/record.js';
 import { type Database, isConstraint, type Statement } from './sqlite.js';
 import type { Tally } from './tally.js';
 
@@ -7,7 +7,6 @@ import type { Tally } from './tally.js';
 export class Appends {
   readonly #tally: Tally;
   readonly #insertDelivery: Statement;
-  readonly #statusOf: Statement;
   readonly #updateDelivery: Statement;
   readonly #insertLedger: Statement;
   readonly #insertEvents: Statement;
@@ -17,7 +16,6 @@ export class Appends {
     this.#insertDelivery = database.prepare(
       'INSERT INTO deliveries (record, channel, recipient, place, tenant, id, status, settled_at, body) VALUES (?,?,?,?,?,?,?,?,?)',
     );
-    this.#statusOf = database.prepare('SELECT status FROM deliveries WHERE record = ? AND channel = ? AND recipient = ? AND id = ?');
     this.#updateDelivery = database.prepare(
       'UPDATE deliveries SET status = ?, settled_at = ?, body = ? WHERE record = ? AND channel = ? AND recipient = ?',
     );
@@ -33,12 +31,20 @@ export class Appends {
     this.#tally.move(null, status);
   }
 
-  changeDelivery(record: number, delivery: Delivery): void {
-    const { id, channel, recipient, status, settledAt } = delivery;
-    const row = this.#statusOf.get(record, channel, recipient, id) as { status: DeliveryStatus } | undefined;
-    if (row === undefined) throw new SignalboxError('internal', `The record has no delivery ${id}.`);
-    this.#updateDelivery.run(status, settledAt, JSON.stringify(delivery), record, channel, recipient);
-    this.#tally.move(row.status, status);
+  /** Writes those that changed; gives back all as they now are. */
+  changeDeliveries(record: number, present: readonly Delivery[], changed: readonly Delivery[]): readonly Delivery[] {
+    if (changed.length === 0) return present;
+    const deliveries = [...present];
+    for (const delivery of changed) {
+      const { id, channel, recipient, status, settledAt } = delivery;
+      const place = deliveries.findIndex((one) => one.id === id && one.channel === channel && one.recipient === recipient);
+      const before = deliveries[place];
+      if (before === undefined) throw new SignalboxError('internal', `The record has no delivery ${id}.`);
+      this.#updateDelivery.run(status, settledAt, JSON.stringify(delivery), record, channel, recipient);
+      this.#tally.move(before.status, status);
+      deliveries[place] = delivery;
+    }
+    return deliveries;
   }
 
   addLedger(record: number, version: number, tenant: string, entries: readonly LedgerEntry[]): void {

@@ -4,10 +4,12 @@ import type { WakeUpQueue } from '../../ports/queue.js';
 import type { RecordReader } from '../../ports/reader.js';
 import type { RecordStore } from '../../ports/store.js';
 import { GroupCommit } from './group-commit.js';
+import { HotRecords } from './hot-records.js';
 import { openFile } from './open.js';
 import { EmbeddedOutbox } from './outbox.js';
 import { EmbeddedQueue } from './queue.js';
 import { EmbeddedReader } from './reader.js';
+import { Rows } from './rows.js';
 import { EmbeddedStore } from './store.js';
 import { Tally } from './tally.js';
 
@@ -40,13 +42,14 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
   const { database } = file;
   try {
     const tally = new Tally(database);
-    const group = new GroupCommit(database, tally, clock, onFatal);
+    const hot = new HotRecords(new Rows(database));
+    const group = new GroupCommit(database, tally, clock, { onFatal, onRollback: () => hot.clear() });
     const queue = new EmbeddedQueue(database, group, timers);
     const ping = database.prepare('SELECT count(*) FROM sqlite_schema');
     return {
-      store: new EmbeddedStore(database, group, clock, tally),
+      store: new EmbeddedStore(database, group, clock, hot, tally),
       reader: new EmbeddedReader(database, group, clock),
-      outbox: new EmbeddedOutbox(database, group, clock),
+      outbox: new EmbeddedOutbox(database, group, clock, hot),
       queue,
       probe: async () => {
         await group.read(() => ping.get());

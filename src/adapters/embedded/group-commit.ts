@@ -17,6 +17,14 @@ interface Write {
   error: SignalboxError | undefined;
 }
 
+/** Who hears of what went wrong. */
+export interface CommitListener {
+  /** The file or the disk failed; called once. */
+  onFatal(error: Error): void;
+  /** Writes of this turn were undone: what was remembered of them is not so. */
+  onRollback(): void;
+}
+
 /**
  * Gathers all writes of a turn of the event loop into one transaction, run in one synchronous block: one fsync for
  * all of them, and no read comes between. A write that fails takes nobody with it.
@@ -25,18 +33,18 @@ export class GroupCommit {
   readonly #database: Database;
   readonly #tally: Tally;
   readonly #clock: Clock;
-  readonly #onFatal: (error: Error) => void;
+  readonly #listener: CommitListener;
   readonly #begin: Statement;
   readonly #commit: Statement;
   #waiting: Write[] = [];
   #scheduled = false;
   #stopped: SignalboxError | undefined;
 
-  constructor(database: Database, tally: Tally, clock: Clock, onFatal: (error: Error) => void) {
+  constructor(database: Database, tally: Tally, clock: Clock, listener: CommitListener) {
     this.#database = database;
     this.#tally = tally;
     this.#clock = clock;
-    this.#onFatal = onFatal;
+    this.#listener = listener;
     this.#begin = database.prepare('BEGIN IMMEDIATE');
     this.#commit = database.prepare('COMMIT');
   }
@@ -110,14 +118,14 @@ export class GroupCommit {
     try {
       return this.#attempt(offered, false);
     } catch (error) {
-      rollback(this.#database);
+      this.#rollBack();
       if (severityOf(error) !== 'item') return this.#giveUp(offered, error);
     }
     try {
       // Somebody's write is at fault. Savepoints cost, so they are used only now that one is needed.
       return this.#attempt(offered, true);
     } catch (error) {
-      rollback(this.#database);
+      this.#rollBack();
       return this.#giveUp(offered, error);
     }
   }
@@ -148,8 +156,14 @@ export class GroupCommit {
       write.error = describe(error);
       this.#tally.rewind(mark);
       this.#database.exec('ROLLBACK TO item');
+      this.#listener.onRollback();
     }
     this.#database.exec('RELEASE item');
+  }
+
+  #rollBack(): void {
+    rollback(this.#database);
+    this.#listener.onRollback();
   }
 
   #giveUp(offered: readonly Write[], error: unknown): readonly Write[] {
@@ -170,7 +184,7 @@ export class GroupCommit {
   #fail(error: unknown): SignalboxError {
     if (this.#stopped !== undefined) return this.#stopped;
     this.#stopped = unavailable('The data file failed; the process must be started again.', error);
-    this.#onFatal(this.#stopped);
+    this.#listener.onFatal(this.#stopped);
     return this.#stopped;
   }
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../../ports/clock.js';
 import type { DueScan, Outbox, PendingWakeUp } from '../../ports/outbox.js';
 import type { GroupCommit } from './group-commit.js';
+import type { HotRecords } from './hot-records.js';
 import type { Database, Statement, Value } from './sqlite.js';
 
 interface DueRow {
@@ -16,18 +17,20 @@ interface DueRow {
 export class EmbeddedOutbox implements Outbox {
   readonly #group: GroupCommit;
   readonly #clock: Clock;
+  readonly #hot: HotRecords;
   readonly #pending: Statement;
   readonly #stale: Statement;
   readonly #next: readonly Statement[];
   readonly #mark: Statement;
 
-  constructor(database: Database, group: GroupCommit, clock: Clock) {
+  constructor(database: Database, group: GroupCommit, clock: Clock, hot: HotRecords) {
     this.#group = group;
     this.#clock = clock;
+    this.#hot = hot;
     this.#pending = database.prepare(OUTBOX_SQL.pending);
     this.#stale = database.prepare(OUTBOX_SQL.stale);
     this.#next = OUTBOX_SQL.next.map((sql) => database.prepare(sql));
-    this.#mark = database.prepare('UPDATE records SET published_at = ?, version = version + 1 WHERE tenant = ? AND id = ? AND version = ?');
+    this.#mark = database.prepare('UPDATE records SET published_at = ?, version = ? WHERE seq = ?');
   }
 
   due(limit: number, republishAfterMs: number): Promise<DueScan> {
@@ -49,8 +52,16 @@ export class EmbeddedOutbox implements Outbox {
   published(wakeUps: readonly PendingWakeUp[]): Promise<void> {
     return this.#group.write(() => {
       const now = this.#clock.now();
-      for (const { tenant, id, version } of wakeUps) this.#mark.run(now, tenant, id, version);
+      for (const wakeUp of wakeUps) this.#markOne(wakeUp, now);
     });
+  }
+
+  #markOne(wakeUp: PendingWakeUp, now: number): void {
+    const hot = this.#hot.find(wakeUp);
+    if (hot === undefined || hot.record.version !== wakeUp.version) return;
+    const version = wakeUp.version + 1;
+    this.#mark.run(now, version, hot.seq);
+    this.#hot.put({ ...hot, record: { ...hot.record, publish: 'published', publishedAt: now, version } });
   }
 
   #nextInMs(now: number, republishAfterMs: number, given: boolean): number | null {

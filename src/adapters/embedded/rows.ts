@@ -28,6 +28,12 @@ export interface RecordRow {
   readonly body: string;
 }
 
+/** With what tells a repeated claim or commit from a new one. */
+export interface FullRow extends RecordRow {
+  readonly claim_id: string | null;
+  readonly commits: string;
+}
+
 export const RECORD_COLUMNS = `r.seq, r.tenant, r.id, r.status, r.updated_at, r.due_at, r.published_at,
   r.locked_by, r.lock_token, r.locked_at, r.locked_until, r.claims, r.barren_claims,
   r.cancel_requested_at, r.version, c.body`;
@@ -40,12 +46,14 @@ export class Rows {
   readonly #deliveries: Statement;
 
   constructor(database: Database) {
-    this.#record = database.prepare(`SELECT ${RECORD_COLUMNS} FROM ${RECORD_TABLES} WHERE r.tenant = ? AND r.id = ?`);
+    this.#record = database.prepare(
+      `SELECT ${RECORD_COLUMNS}, r.claim_id, r.commits FROM ${RECORD_TABLES} WHERE r.tenant = ? AND r.id = ?`,
+    );
     this.#deliveries = database.prepare('SELECT place, body FROM deliveries WHERE record = ?');
   }
 
-  find(tenant: string, id: string): RecordRow | undefined {
-    return this.#record.get(tenant, id) as RecordRow | undefined;
+  find(tenant: string, id: string): FullRow | undefined {
+    return this.#record.get(tenant, id) as FullRow | undefined;
   }
 
   /** In the order of the draft. */

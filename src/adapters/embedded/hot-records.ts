@@ -1,0 +1,74 @@
+import type { RecordKey, WorkRecord } from '../../ports/record.js';
+import type { Rows } from './rows.js';
+
+/** A record with what only the store knows of it. */
+export interface HotRecord {
+  /** Its row. */
+  readonly seq: number;
+  readonly record: WorkRecord;
+  /** The last claim's. */
+  readonly claimId: string | null;
+  /** What was committed under the present token, as ' seq:version seq:version'. */
+  readonly commits: string;
+}
+
+/** Enough for what the workers hold and what comes to them next. */
+const MOST = 4096;
+/** Characters of JSON; the contents of larger ones are read when they are needed, so that memory stays bounded. */
+const LARGEST = 8192;
+
+/**
+ * The records that were accepted or claimed lately, as the file has them. This process alone writes the file, so what it
+ * wrote last is what is there: a claim and the commits after it need not read again. Whoever changes a record's row puts
+ * its new state here; when anything is rolled back, all of it is dropped.
+ */
+export class HotRecords {
+  readonly #rows: Rows;
+  readonly #records = new Map<string, HotRecord>();
+
+  constructor(rows: Rows) {
+    this.#rows = rows;
+  }
+
+  /** The record as the file has it, writes of the present transaction included. */
+  find(key: RecordKey): HotRecord | undefined {
+    return this.#records.get(nameOf(key)) ?? this.#read(key);
+  }
+
+  /** A record that was accepted just now; `size` is of its contents, in characters of JSON. */
+  add(hot: HotRecord, size: number): void {
+    if (size > LARGEST || hot.record.dueAt === null) return;
+    if (this.#records.size >= MOST) this.#dropOldest();
+    this.#records.set(nameOf(hot.record), hot);
+  }
+
+  /** The new state of a record; at rest it is needed no more. */
+  put(hot: HotRecord): void {
+    const name = nameOf(hot.record);
+    if (hot.record.dueAt === null) this.#records.delete(name);
+    else if (this.#records.has(name)) this.#records.set(name, hot);
+  }
+
+  clear(): void {
+    this.#records.clear();
+  }
+
+  #read(key: RecordKey): HotRecord | undefined {
+    const row = this.#rows.find(key.tenant, key.id);
+    if (row === undefined) return undefined;
+    const hot: HotRecord = { seq: row.seq, record: this.#rows.toRecord(row), claimId: row.claim_id, commits: row.commits };
+    this.add(hot, row.body.length);
+    return hot;
+  }
+
+  #dropOldest(): void {
+    for (const oldest of this.#records.keys()) {
+      this.#records.delete(oldest);
+      return;
+    }
+  }
+}
+
+function nameOf(key: RecordKey): string {
+  return `${key.tenant}\n${key.id}`;
+}
