@@ -15,6 +15,7 @@ import { createServer } from './ingress/server.js';
 import { createPipeline, type Pipeline } from './pipeline/pipeline.js';
 import type { PipelineSettings } from './pipeline/settings.js';
 import type { Clock, Timers } from './ports/clock.js';
+import type { Watch } from './ports/watch.js';
 import { armChannels, armPorts } from './runtime/failpoints.js';
 import type { DevelopmentSink } from './sink/development.js';
 import { type Log, logFact } from './telemetry/log.js';
@@ -48,7 +49,8 @@ export async function wire({ config, log, version, onFatal }: Options): Promise<
   const metrics = createMetrics({ reader, queue });
   const admission = createAdmission({ reader, clock, timers, maxBacklog: config.maxIngressBacklog });
   const sink = config.sink ? await startSink(config, clock, timers) : null;
-  const channels = armChannels(config.failpoint, createChannels(config, clock, timers, sink?.smtpPort));
+  const { email, webhook } = createChannels(config, clock, timers, sink?.smtpPort);
+  const channels = armChannels(config.failpoint, [email, webhook]);
   const pipeline = createPipeline({
     ...embedded,
     clock,
@@ -59,11 +61,7 @@ export async function wire({ config, log, version, onFatal }: Options): Promise<
     worker: config.workerId,
     workloads: [notificationsWorkload({ channels, emailUnknownPolicy: config.emailUnknownPolicy })],
     consume: config.enableStreamConsumers,
-    watch(fact) {
-      metrics.count(fact);
-      admission.count(fact);
-      logFact(log, fact);
-    },
+    watch: watchOf(metrics, admission, log),
   });
 
   let draining = false;
@@ -85,19 +83,28 @@ export async function wire({ config, log, version, onFatal }: Options): Promise<
     draining = true;
     await drain(admission, pipeline);
     await closeServer(http);
-    await Promise.all([...channels.map((channel) => channel.close()), sink?.stop()]);
+    await Promise.all([email.close(), webhook.close(), sink?.stop()]);
     await embedded.close();
   };
+  const start = async (): Promise<number> => {
+    const port = await listen(http, config);
+    // A relay elsewhere may take its time to answer; the sink does not, and a newcomer's first mail should not wait.
+    const warm = email.warmUp(new AbortController().signal);
+    if (sink !== null) await warm;
+    admission.start();
+    pipeline.start();
+    return port;
+  };
   let stopped: Promise<void> | undefined;
-  return {
-    async start() {
-      const port = await listen(http, config);
-      admission.start();
-      pipeline.start();
-      return port;
-    },
-    stop: () => (stopped ??= close()),
-    abandon: () => pipeline.abandon(),
+  return { start, stop: () => (stopped ??= close()), abandon: () => pipeline.abandon() };
+}
+
+/** Everyone who listens to the pipeline. */
+function watchOf(metrics: Metrics, admission: Admission, log: Log): Watch {
+  return (fact) => {
+    metrics.count(fact);
+    admission.count(fact);
+    logFact(log, fact);
   };
 }
 
@@ -187,7 +194,7 @@ function createChannels(config: Config, clock: Clock, timers: Timers, sinkSmtpPo
     allow: [...config.webhookAllow, ...(sinkSmtpPort === undefined ? [] : ownAddress(config.port))],
     headersTimeoutMs: config.sendTimeoutMs,
   });
-  return [email, webhook];
+  return { email, webhook };
 }
 
 /** The sink takes webhooks on our own port; with a port that is not known yet, all of this machine's loopback is let through. */

@@ -41,6 +41,15 @@ const SINGLE_ADDRESS = /^[^\s\p{Cc}<>,;:"()[\]\\@]{1,128}@[^\s\p{Cc}<>,;:"()\\@]
 const BREAKS_HEADER = /[\r\n\0]/;
 const HEADER_SAFE = /^[\x21-\x7e]{1,200}$/;
 
+export interface EmailChannel extends Channel {
+  /**
+   * Does once, without sending anything, what a first message would otherwise wait for: composes one and opens a
+   * connection, kept for the next. Never rejects: a relay that is away is told of by the first message.
+   */
+  warmUp(signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
 /**
  * E-mail through an SMTP relay.
  *
@@ -49,7 +58,7 @@ const HEADER_SAFE = /^[\x21-\x7e]{1,200}$/;
  * Everything before that is known not to have happened. The Message-ID is the operation id: recipients' systems that
  * look for doubles see the same one however often the message is sent.
  */
-export function emailChannel(options: EmailChannelOptions): Channel & { close(): Promise<void> } {
+export function emailChannel(options: EmailChannelOptions): EmailChannel {
   const pool = poolFor(options);
   const domain = options.messageIdDomain ?? domainOf(options.from);
   return {
@@ -57,6 +66,15 @@ export function emailChannel(options: EmailChannelOptions): Channel & { close():
     effectClass: 'neither',
     provider: () => `smtp:${options.host}`,
     close: () => pool.close(),
+    async warmUp(signal) {
+      try {
+        await compose(NOTHING, options, domain);
+        const { session } = await pool.take(signal);
+        pool.give(session, true);
+      } catch {
+        // Said by the first message, if it is still so then.
+      }
+    },
     async send(effect, signal) {
       const flaw = flawOf(effect);
       if (flaw !== null) return { kind: 'dead', failure: { code: 'email_invalid', message: flaw } };
@@ -70,6 +88,21 @@ export function emailChannel(options: EmailChannelOptions): Channel & { close():
     },
   };
 }
+
+/** Composed to warm up, never sent. */
+const NOTHING: Effect = {
+  operationId: 'none',
+  tenant: '',
+  recordId: '',
+  recipient: 'nobody@localhost.localdomain',
+  subject: 'none',
+  body: 'none',
+  data: null,
+  category: null,
+  acceptedAt: 0,
+  attempt: 0,
+  correlation: { requestId: 'none' },
+};
 
 function poolFor(options: EmailChannelOptions): SmtpPool {
   const connectTimeoutMs = options.connectTimeoutMs ?? 10_000;

@@ -53,6 +53,8 @@ export async function startSmtpSink(sink: Sink, options: SmtpSinkOptions): Promi
   // Clients that hang up in the middle are the point of half of the scripts.
   server.on('error', () => {});
   server.server.on('connection', (socket: Socket) => sockets.add(socket));
+  // The first parse loads and compiles; better now than under the first mail that someone waits for.
+  await parse(Buffer.from('Subject: none\r\n\r\nnone'));
   await new Promise<void>((resolve, reject) => {
     server.server.once('error', reject);
     server.listen(options.port, options.host ?? '127.0.0.1', resolve);
