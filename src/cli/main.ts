@@ -47,6 +47,7 @@ function createProgram(finish: Finish): Command {
     .configureOutput({ outputError: (text, write) => write(`signalbox: ${oneLine(text)}\n`) })
     .addHelpText('after', EXAMPLES)
     .exitOverride()
+    .usage('[options] <command>')
     .argument('[command]')
     // Reached only where no command of that name is there.
     .action((name: string | undefined) => {

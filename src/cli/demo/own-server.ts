@@ -9,6 +9,8 @@ import { CliError } from '../cli-error.js';
 /** A server of the demo's own, with its sink on and its data in a temporary directory. */
 export interface OwnServer {
   readonly url: string;
+  /** Holds its data. */
+  readonly directory: string;
   /** SIGTERM, waits for the end, removes the data. */
   stop(): Promise<void>;
 }
@@ -50,7 +52,7 @@ export async function startOwnServer(): Promise<OwnServer> {
     });
   });
   const url = await Promise.race([ready, ended.then(() => null), late()]);
-  if (url !== null) return { url, stop };
+  if (url !== null) return { url, directory, stop };
   await stop();
   throw new CliError(`the demo's own server did not start: ${complaints.at(-1) ?? 'it said nothing'}`);
 }

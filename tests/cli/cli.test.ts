@@ -1,0 +1,97 @@
+import { spawnSync } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { eventually, startApp, type TestApp } from '../support/app.js';
+import { signalbox } from './capture.js';
+
+let app: TestApp;
+
+beforeAll(async () => {
+  app = await startApp();
+});
+
+afterAll(() => app.stop());
+
+describe('A command line that is not understood ends with 2 and one line that says why', () => {
+  test.each([
+    [[], 'name a command'],
+    [['bogus'], 'no command bogus'],
+    [['--bogus'], "unknown option '--bogus'"],
+    [['get'], "missing required argument 'id'"],
+    [['get', 'one', 'two'], 'too many arguments'],
+    [['explain'], "missing required argument 'id'"],
+    [['send', '--email', 'a@example.org'], "'--body <text>' not specified"],
+    [['send', '--body', 'x'], 'name a recipient'],
+    [['send', '--body', 'x', '--email', 'a@example.org', '--priority', 'high'], 'Allowed choices are normal, urgent'],
+    [['send', '--body', 'x', '--email', 'a@example.org', '--data', '[1]'], 'must be a JSON object'],
+    [['demo', '--limt', '5'], 'Did you mean --limit?'],
+    [['demo', '--limit', '0'], 'must be a whole number'],
+    [['demo', '--concurrency', '1e3'], 'must be a whole number'],
+    [['--url', 'ftp://127.0.0.1', 'get', 'x'], 'must be an http or https URL'],
+  ])('%j', async (argv, why) => {
+    const { code, out, err } = await signalbox(...argv);
+    expect({ code, out, lines: err.split('\n').length }).toEqual({ code: 2, out: '', lines: 2 });
+    expect(err).toMatch(/^signalbox: /);
+    expect(err).toContain(why);
+  });
+});
+
+describe('Help', () => {
+  test.each(['', 'send', 'get', 'explain', 'demo'])('of signalbox %s has examples and ends with 0', async (command) => {
+    const { code, out, err } = await signalbox(...(command === '' ? [] : [command]), '--help');
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(out).toMatch(/Examples?:\n {2}\$ signalbox /);
+    expect(out).toContain('--url');
+  });
+});
+
+describe('A failure ends with 1 and one line that says why', () => {
+  test('where nobody answers', async () => {
+    const { code, err } = await signalbox('get', 'x', '--url', 'http://127.0.0.1:9');
+    expect({ code, lines: err.split('\n').length }).toEqual({ code: 1, lines: 2 });
+    expect(err).toContain('no answer from http://127.0.0.1:9');
+  });
+
+  test('where there is no such notification', async () => {
+    expect(await signalbox('get', 'nowhere', '--url', app.url)).toEqual({
+      code: 1,
+      out: '',
+      err: 'signalbox: There is no notification with this id (404 not-found)\n',
+    });
+  });
+
+  test('where the server refuses the content', async () => {
+    const { code, err } = await signalbox('send', '--email', 'nobody', '--body', 'x', '--url', app.url);
+    expect(code).toBe(1);
+    expect(err).toBe('signalbox: /to/email must be an e-mail address (400 invalid-request)\n');
+  });
+});
+
+describe('A notification', () => {
+  const send = ['send', '--email', 'ada@example.org', '--subject', 'Hello', '--body', 'It is on its way.', '--key', 'cli-test-1'];
+
+  test('is sent once under a key, shown and explained', async () => {
+    const first = await signalbox(...send, '--url', app.url, '--json');
+    const { notificationId } = JSON.parse(first.out) as { readonly notificationId: string };
+    const again = await signalbox('--url', app.url, ...send);
+    expect(again).toEqual({ code: 0, out: `${notificationId}  queued  (known already: nothing is sent again)\n`, err: '' });
+
+    const shown = await eventually(async () => {
+      const { out } = await signalbox('get', notificationId, '--url', app.url);
+      return out.includes('email to ada@example.org: delivered') ? out : null;
+    });
+    expect(shown).toMatch(/attempt 1 {2}\S+ {2}\d+ ms {2}delivered/);
+    const explained = await signalbox('explain', notificationId, '--url', app.url);
+    expect(explained.out).toMatch(/accepted +accept\.idempotent[\s\S]*delivered +effect\.done/);
+  });
+});
+
+describe('npx signalbox', () => {
+  test('passes the exit code on', () => {
+    const ran = spawnSync(process.execPath, ['bin/signalbox.mjs', 'get', 'x', '--url', app.url.replace(/\d+$/, '9')], {
+      encoding: 'utf8',
+      env: {},
+    });
+    expect(ran.status).toBe(1);
+    expect(ran.stderr).toContain('no answer from');
+  });
+});
