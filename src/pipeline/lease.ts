@@ -83,13 +83,23 @@ export function createLeaseKeeper(deps: Deps): LeaseKeeper {
     }
   };
 
+  /** Until the next heartbeat, or until the first lease has used up its safe share: its signal must not wait for a heartbeat. */
+  const nextLookMs = (): number => {
+    const now = clock.monotonic();
+    let inMs = settings.heartbeatMs;
+    for (const lease of held.values()) {
+      if (!lease.signal.aborted) inMs = Math.min(inMs, lease.renewedAt + settings.leaseMs * SAFE_SHARE + 1 - now);
+    }
+    return Math.max(0, inMs);
+  };
+
   const arm = (): void => {
     if (timer !== undefined || held.size === 0) return;
-    timer = timers.after(settings.heartbeatMs, () => {
+    timer = timers.after(nextLookMs(), () => {
       timer = undefined;
+      renewAll().catch((error: unknown) => deps.watch({ kind: 'trouble', where: 'lease.renew', error }));
       // Armed again at once, not after the answer: a renewal that hangs must not keep the deadline from being looked at.
       arm();
-      renewAll().catch((error: unknown) => deps.watch({ kind: 'trouble', where: 'lease.renew', error }));
     });
   };
 
