@@ -1,4 +1,5 @@
 import type { Outbox } from '../../src/ports/outbox.js';
+import type { FaultRates } from './faults.js';
 import type { SimStore } from './sim-store.js';
 
 /**
@@ -10,8 +11,8 @@ export interface Configuration {
   readonly about: string;
   /** No faults, and receivers that are well: then everything is delivered at the first attempt. */
   readonly calm: boolean;
-  /** The broker may lose what it accepted. Not where the net under it is off. */
-  readonly brokerLoses: boolean;
+  /** Faults that only the net that is off can heal. */
+  readonly without: readonly (keyof FaultRates)[];
   /** Receivers take longer than a lease to answer. */
   readonly slowReceivers: boolean;
   outbox(inner: Outbox, store: SimStore): Outbox;
@@ -21,7 +22,7 @@ const NORMAL: Configuration = {
   name: 'normal',
   about: 'every net on',
   calm: false,
-  brokerLoses: true,
+  without: [],
   slowReceivers: false,
   outbox: (inner) => inner,
 };
@@ -32,7 +33,8 @@ export const CONFIGURATIONS: readonly Configuration[] = [
     ...NORMAL,
     name: 'no-lease-rescue',
     about: "the sweeper does not see a dead worker's records; the broker gives its wake-ups out again",
-    brokerLoses: false,
+    // A claim that arrives after its sender has died and others have acked the wake-up has no other rescue.
+    without: ['wakeUpLost', 'late'],
     outbox: (inner, store) => ({
       published: (wakeUps) => inner.published(wakeUps),
       async due(limit, republishAfterMs) {
@@ -45,7 +47,7 @@ export const CONFIGURATIONS: readonly Configuration[] = [
     ...NORMAL,
     name: 'no-republish',
     about: 'what was published once is not published again',
-    brokerLoses: false,
+    without: ['wakeUpLost'],
     outbox: (inner) => ({ published: (wakeUps) => inner.published(wakeUps), due: (limit) => inner.due(limit, Number.MAX_SAFE_INTEGER) }),
   },
   {
@@ -59,7 +61,6 @@ export const CONFIGURATIONS: readonly Configuration[] = [
     name: 'calm',
     about: 'no faults at all, and the sweeper does not see what was only just accepted: the relay alone must wake it',
     calm: true,
-    brokerLoses: false,
     outbox: (inner, store) => ({
       published: (wakeUps) => inner.published(wakeUps),
       async due(limit, republishAfterMs) {
@@ -78,7 +79,6 @@ export const CONFIGURATIONS: readonly Configuration[] = [
     about: 'no faults, receivers that take longer than a lease: renewal alone keeps the lease',
     calm: true,
     slowReceivers: true,
-    brokerLoses: false,
   },
 ];
 

@@ -146,6 +146,12 @@ export const PIPELINE_MUTANTS: readonly Mutant[] = [
     patches: [{ file: LEASE, search: '      abort.abort();\n', replace: '' }],
   },
   {
+    name: 'deadline-seen-only-at-heartbeats',
+    why: 'the signal fires up to a third of a lease late: the next holder may begin beside a call that is still under way',
+    config: 'slow',
+    patches: [{ file: LEASE, search: 'timers.after(nextLookMs(),', replace: 'timers.after(settings.heartbeatMs,' }],
+  },
+  {
     name: 'suspect-beside-neighbours',
     why: 'what kills its worker takes others with it, which are then charged with the crash',
     patches: [{ file: CONSUME, search: 'busy === 0 ? suspects.shift()', replace: 'busy >= 0 ? suspects.shift()' }],

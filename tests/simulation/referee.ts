@@ -20,6 +20,9 @@ import { judgeSend } from './referee-send.js';
 import { type Row, rowKey, type SimStore } from './sim-store.js';
 import type { World } from './world.js';
 
+/** A timer may be a little late. */
+const TIMER_SLACK_MS = 20;
+
 /** What a process knows that lets it forget a wake-up. */
 interface Settling {
   readonly at: number;
@@ -226,7 +229,7 @@ export class Referee {
     if (life.alone === rowKey(wakeUp)) life.alone = null;
   }
 
-  /** True when a process that was not stopped meanwhile has had no lease for longer than its heartbeat takes to notice. */
+  /** True when a call goes on in a process that was not stopped meanwhile, although four fifths of its lease are used up: its signal should have fired. */
   runsOn(who: Incarnation, effect: Effect): boolean {
     const key = { tenant: effect.tenant, id: effect.recordId };
     const lease = this.life(who).leases.get(rowKey(key));
@@ -234,8 +237,8 @@ export class Referee {
     if (lease === undefined || record === undefined) return false;
     // Replaced: the lease was over at the latest when it was taken.
     const over = record.lockToken === lease.record.lockToken ? record.lockedUntil : record.lockedAt;
-    const patience = this.limits.leaseMs / 2;
-    return over !== null && this.store.now() - over > patience && this.world.now - who.pausedUntil > this.limits.leaseMs + patience;
+    const due = (over ?? Number.POSITIVE_INFINITY) - this.limits.leaseMs / 5 + TIMER_SLACK_MS;
+    return this.store.now() > due && this.world.now - who.pausedUntil > this.limits.leaseMs;
   }
 
   /** A call to a provider leaves the process. */

@@ -124,6 +124,10 @@ async function main(): Promise<number> {
   }
   // Thousands of simulated failures are made and thrown away; nobody reads where they were made.
   Error.stackTraceLimit = flags.seed === null ? 0 : 10;
+  process.on('unhandledRejection', (reason) => {
+    process.stderr.write(`simulate: a rejection that nobody handles: ${String(reason)}\n`);
+    process.exit(1);
+  });
   if (flags.mutants) return huntAll(flags.only, print);
   return flags.seed === null ? runMany(flags) : runOne(flags.seed, flags);
 }

@@ -77,7 +77,7 @@ export class Schedule {
     this.setting = {
       world: this.world,
       leaseMs: 3000,
-      rates: configuration.brokerLoses ? rates : { ...rates, wakeUpLost: 0 },
+      rates: { ...rates, ...Object.fromEntries(configuration.without.map((name) => [name, 0])) },
       counts: noFaultCounts(),
       onCrash: (who) => this.bury(who),
     };
