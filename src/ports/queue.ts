@@ -1,8 +1,5 @@
 import type { Priority, RecordKey } from './record.js';
 
-/** Version of the wake-up's shape, sent with it: a consumer parks what it does not know. */
-export const WAKE_UP_SCHEMA_VERSION = 1;
-
 /** An id and nothing else: the store is the truth, a lost or doubled wake-up changes nothing. */
 export interface WakeUp extends RecordKey {
   readonly workload: string;

@@ -31,94 +31,105 @@ interface Sources {
 export function createMetrics({ reader, queue }: Sources): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []): Counter<L> =>
-    new Counter({ name, help, labelNames: [...labelNames], registers: [registry] });
-  const histogram = <L extends string>(name: string, help: string, labelNames: readonly L[]): Histogram<L> =>
-    new Histogram({ name, help, labelNames: [...labelNames], buckets: BUCKETS, registers: [registry] });
-
-  const accepted = counter('signalbox_accepted_total', 'Calls to accept work, by outcome: created, repeat, conflict.', [
-    'workload',
-    'outcome',
-  ]);
-  const idempotencyHits = counter('idempotency_hit_total', 'Accepts that met a key already known.', ['operation']);
-  const published = counter('signalbox_wake_ups_published_total', 'Wake-ups published, right after accept or by the sweeper.', ['by']);
-  const claims = counter('signalbox_claims_total', 'Records claimed.');
-  const refused = counter('signalbox_claims_refused_total', 'Wake-ups whose record could not be claimed.');
-  const attempts = counter('signalbox_attempts_total', 'Outcomes of attempts.', ['channel', 'result']);
-  const attemptSeconds = histogram('signalbox_attempt_duration_seconds', 'How long providers took to answer.', ['channel']);
-  const settled = counter('signalbox_deliveries_settled_total', 'Deliveries that came to rest or were put off.', ['channel', 'status']);
-  const latency = histogram('signalbox_accept_to_delivered_seconds', 'From accept to delivered.', ['channel']);
-  const fenced = counter('signalbox_fenced_total', 'Writes refused because the lease had passed to someone else.');
-  const lost = counter('signalbox_leases_lost_total', 'Leases lost by their holder.', ['why']);
-  const wakeUps = counter('signalbox_wake_ups_settled_total', 'Wake-ups acknowledged or handed back.', ['how']);
-  const trouble = counter('signalbox_trouble_total', 'Failures of store, queue or channel code that are tried again.', ['where']);
-  const breaker = new Gauge({
-    name: 'circuit_breaker_state',
-    help: 'State of the circuit breaker: 0 closed, 1 half-open, 2 open.',
-    labelNames: ['name'],
-    registers: [registry],
-  });
-  const requests = counter('signalbox_http_requests_total', 'HTTP requests answered.', ['method', 'route', 'status']);
-  const requestSeconds = histogram('signalbox_http_request_duration_seconds', 'From the request to the end of its answer.', [
-    'method',
-    'route',
-  ]);
+  const instruments = instrumentsOf(registry);
   gaugesOf(registry, reader, queue);
-
-  const named = new Set<string>();
-  const provider = (name: string): string => {
-    if (named.has(name)) return name;
-    if (named.size >= PROVIDERS_NAMED) return 'other';
-    named.add(name);
-    return name;
-  };
-
+  const providerLabel = boundedLabel(PROVIDERS_NAMED);
   return {
     count(fact) {
-      switch (fact.kind) {
-        case 'accepted':
-          accepted.inc({ workload: fact.record.workload, outcome: fact.outcome });
-          if (fact.outcome === 'repeat') idempotencyHits.inc({ operation: 'ingress' });
-          return;
-        case 'published':
-          published.inc({ by: fact.by }, fact.count);
-          return;
-        case 'claimed':
-          claims.inc(fact.count);
-          refused.inc(fact.refused);
-          return;
-        case 'attempted':
-          attempts.inc({ channel: fact.delivery.channel, result: fact.entry.result ?? 'unknown' });
-          if (fact.entry.durationMs !== undefined) attemptSeconds.observe({ channel: fact.delivery.channel }, fact.entry.durationMs / 1000);
-          return;
-        case 'settled':
-          settled.inc({ channel: fact.delivery.channel, status: fact.delivery.status });
-          if (fact.delivery.status === 'delivered')
-            latency.observe({ channel: fact.delivery.channel }, Math.max(0, fact.sinceAcceptMs) / 1000);
-          return;
-        case 'fenced':
-          fenced.inc();
-          return;
-        case 'lease-lost':
-          lost.inc({ why: fact.why });
-          return;
-        case 'wake-up-settled':
-          wakeUps.inc({ how: fact.how });
-          return;
-        case 'breaker':
-          breaker.set({ name: provider(fact.name) }, BREAKER_CODE[fact.state]);
-          return;
-        case 'trouble':
-          trouble.inc({ where: fact.where });
-      }
+      countWork(instruments, fact);
+      countTrouble(instruments, fact, providerLabel);
     },
     http(method, route, status, seconds) {
-      requests.inc({ method, route, status });
-      requestSeconds.observe({ method, route }, seconds);
+      instruments.requests.inc({ method, route, status });
+      instruments.requestSeconds.observe({ method, route }, seconds);
     },
     text: () => registry.metrics(),
     json: () => registry.getMetricsAsJSON(),
     contentType: registry.contentType,
+  };
+}
+
+type Instruments = ReturnType<typeof instrumentsOf>;
+
+function instrumentsOf(registry: Registry) {
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []): Counter<L> =>
+    new Counter({ name, help, labelNames: [...labelNames], registers: [registry] });
+  const histogram = <L extends string>(name: string, help: string, labelNames: readonly L[]): Histogram<L> =>
+    new Histogram({ name, help, labelNames: [...labelNames], buckets: BUCKETS, registers: [registry] });
+  return {
+    accepted: counter('signalbox_accepted_total', 'Calls to accept work, by outcome: created, repeat, conflict.', ['workload', 'outcome']),
+    idempotencyHits: counter('idempotency_hit_total', 'Accepts that met a key already known.', ['operation']),
+    published: counter('signalbox_wake_ups_published_total', 'Wake-ups published, right after accept or by the sweeper.', ['by']),
+    claims: counter('signalbox_claims_total', 'Records claimed.'),
+    refused: counter('signalbox_claims_refused_total', 'Wake-ups whose record could not be claimed.'),
+    attempts: counter('signalbox_attempts_total', 'Outcomes of attempts.', ['channel', 'result']),
+    attemptSeconds: histogram('signalbox_attempt_duration_seconds', 'How long providers took to answer.', ['channel']),
+    settled: counter('signalbox_deliveries_settled_total', 'Deliveries that came to rest or were put off.', ['channel', 'status']),
+    latency: histogram('signalbox_accept_to_delivered_seconds', 'From accept to delivered.', ['channel']),
+    fenced: counter('signalbox_fenced_total', 'Writes refused because the lease had passed to someone else.'),
+    lost: counter('signalbox_leases_lost_total', 'Leases lost by their holder.', ['why']),
+    wakeUps: counter('signalbox_wake_ups_settled_total', 'Wake-ups acknowledged or handed back.', ['how']),
+    trouble: counter('signalbox_trouble_total', 'Failures of store, queue or channel code that are tried again.', ['where']),
+    breaker: new Gauge({
+      name: 'circuit_breaker_state',
+      help: 'State of the circuit breaker: 0 closed, 1 half-open, 2 open.',
+      labelNames: ['name'],
+      registers: [registry],
+    }),
+    requests: counter('signalbox_http_requests_total', 'HTTP requests answered.', ['method', 'route', 'status']),
+    requestSeconds: histogram('signalbox_http_request_duration_seconds', 'From the request to the end of its answer.', ['method', 'route']),
+  };
+}
+
+/** The way of work: accepted, woken, claimed, attempted, settled. */
+function countWork(on: Instruments, fact: Fact): void {
+  switch (fact.kind) {
+    case 'accepted':
+      on.accepted.inc({ workload: fact.record.workload, outcome: fact.outcome });
+      if (fact.outcome === 'repeat') on.idempotencyHits.inc({ operation: 'ingress' });
+      return;
+    case 'published':
+      on.published.inc({ by: fact.by }, fact.count);
+      return;
+    case 'claimed':
+      on.claims.inc(fact.count);
+      on.refused.inc(fact.refused);
+      return;
+    case 'attempted':
+      on.attempts.inc({ channel: fact.delivery.channel, result: fact.entry.result ?? 'unknown' });
+      if (fact.entry.durationMs !== undefined) on.attemptSeconds.observe({ channel: fact.delivery.channel }, fact.entry.durationMs / 1000);
+      return;
+    case 'settled':
+      on.settled.inc({ channel: fact.delivery.channel, status: fact.delivery.status });
+      if (fact.delivery.status === 'delivered')
+        on.latency.observe({ channel: fact.delivery.channel }, Math.max(0, fact.sinceAcceptMs) / 1000);
+      return;
+    case 'wake-up-settled':
+      on.wakeUps.inc({ how: fact.how });
+      return;
+    case 'fenced':
+    case 'lease-lost':
+    case 'breaker':
+    case 'trouble':
+  }
+}
+
+/** What gets in its way. */
+function countTrouble(on: Instruments, fact: Fact, providerLabel: (name: string) => string): void {
+  if (fact.kind === 'fenced') on.fenced.inc();
+  else if (fact.kind === 'lease-lost') on.lost.inc({ why: fact.why });
+  else if (fact.kind === 'breaker') on.breaker.set({ name: providerLabel(fact.name) }, BREAKER_CODE[fact.state]);
+  else if (fact.kind === 'trouble') on.trouble.inc({ where: fact.where });
+}
+
+/** Names that come from outside keep their label up to so many, the rest share one: label sets are bounded. */
+function boundedLabel(most: number): (name: string) => string {
+  const named = new Set<string>();
+  return (name) => {
+    if (named.has(name)) return name;
+    if (named.size >= most) return 'other';
+    named.add(name);
+    return name;
   };
 }
 

@@ -40,9 +40,9 @@ const webhookUrl = z
   }, 'must be an http or https URL without user name or password');
 
 /** An idempotency key: 1 to 255 visible ASCII characters. */
-export const idempotencyKey = z.string().regex(/^[\u0021-\u007e]{1,255}$/, 'must be 1 to 255 visible ASCII characters');
+const idempotencyKey = z.string().regex(/^[\u0021-\u007e]{1,255}$/, 'must be 1 to 255 visible ASCII characters');
 
-export const CHANNELS = ['email', 'webhook'] as const;
+const CHANNELS = ['email', 'webhook'] as const;
 
 const addresses = z.strictObject({
   email: z.email('must be an e-mail address').max(254).optional(),
