@@ -83,19 +83,9 @@ export function createLeaseKeeper(deps: Deps): LeaseKeeper {
     }
   };
 
-  /** Until the next heartbeat, or until the first lease has used up its safe share: its signal must not wait for a heartbeat. */
-  const nextLookMs = (): number => {
-    const now = clock.monotonic();
-    let inMs = settings.heartbeatMs;
-    for (const lease of held.values()) {
-      if (!lease.signal.aborted) inMs = Math.min(inMs, lease.renewedAt + settings.leaseMs * SAFE_SHARE + 1 - now);
-    }
-    return Math.max(0, inMs);
-  };
-
   const arm = (): void => {
     if (timer !== undefined || held.size === 0) return;
-    timer = timers.after(nextLookMs(), () => {
+    timer = timers.after(nextLookMs(settings, held.values(), clock.monotonic()), () => {
       timer = undefined;
       renewAll().catch((error: unknown) => deps.watch({ kind: 'trouble', where: 'lease.renew', error }));
       // Armed again at once, not after the answer: a renewal that hangs must not keep the deadline from being looked at.
@@ -125,6 +115,15 @@ export function createLeaseKeeper(deps: Deps): LeaseKeeper {
       held.clear();
     },
   };
+}
+
+/** Until the next heartbeat, or until the first lease has used up its safe share: its signal must not wait for a heartbeat. */
+function nextLookMs(settings: PipelineSettings, held: Iterable<HeldLease>, now: number): number {
+  let inMs = settings.heartbeatMs;
+  for (const lease of held) {
+    if (!lease.signal.aborted) inMs = Math.min(inMs, lease.renewedAt + settings.leaseMs * SAFE_SHARE + 1 - now);
+  }
+  return Math.max(0, inMs);
 }
 
 function createLease(deps: Deps, claimed: WorkRecord, worker: string, sentAt: number, storeNow: number): HeldLease {
