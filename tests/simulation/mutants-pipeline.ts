@@ -149,7 +149,13 @@ export const PIPELINE_MUTANTS: readonly Mutant[] = [
     name: 'deadline-seen-only-at-heartbeats',
     why: 'the signal fires up to a third of a lease late: the next holder may begin beside a call that is still under way',
     config: 'slow',
-    patches: [{ file: LEASE, search: 'timers.after(nextLookMs(),', replace: 'timers.after(settings.heartbeatMs,' }],
+    patches: [
+      {
+        file: LEASE,
+        search: 'timers.after(nextLookMs(settings, held.values(), clock.monotonic()),',
+        replace: 'timers.after(settings.heartbeatMs,',
+      },
+    ],
   },
   {
     name: 'suspect-beside-neighbours',

@@ -8,6 +8,7 @@ import { type FaultCounts, NO_FAULTS, noFaultCounts, weather } from './faults.js
 import { EPOCH, Incarnation, type Setting } from './incarnation.js';
 import { Receivers } from './receivers.js';
 import { Referee } from './referee.js';
+import { type Exhausted, exhaustedIn, judgeRest } from './rest.js';
 import { Rng } from './rng.js';
 import { outboxOf, readerOf, storeOf } from './sim-ports.js';
 import { SimQueue } from './sim-queue.js';
@@ -26,6 +27,7 @@ export interface Verdict {
   readonly violations: readonly StepViolation[];
   readonly report: Report;
   readonly counts: FaultCounts;
+  readonly exhausted: Exhausted;
   readonly steps: number;
   readonly trace: readonly string[];
 }
@@ -267,27 +269,16 @@ export class Schedule {
     const kept = [...store.rows.values()].map(({ record, ledger }) => ({ ...record, ledger }));
     const report = check({ answers: this.clients.answers, seen: this.receivers.log, kept });
     for (const violation of report.violations) world.violate(violation.kind, `${violation.subject}: ${violation.detail}`);
-    this.judgeLedgers();
-    if (this.configuration.calm) this.judgeCalm();
-    return { seed, violations: world.violations, report, counts: this.setting.counts, steps: world.steps, trace: world.traceLines };
-  }
-
-  /** A write that was repeated is stored once. */
-  private judgeLedgers(): void {
-    for (const { ledger } of this.store.rows.values()) {
-      const intents = ledger.filter((entry) => entry.kind === 'intent').map((entry) => `${entry.operationId} ${entry.attempt}`);
-      if (new Set(intents).size < intents.length) this.world.violate('WRITTEN_TWICE', `an intent of ${intents[0]}`);
-    }
-  }
-
-  /** Without faults nothing is tried twice and nothing is given up but what was refused, cancelled or ran out. */
-  private judgeCalm(): void {
-    for (const { record } of this.store.rows.values()) {
-      for (const { status, attempts, operationId } of record.deliveries) {
-        if (attempts > 1) this.world.violate('NOT_CALM', `${operationId} took ${attempts} attempts`);
-        if (status === 'held' || (status === 'dead' && attempts === 0)) this.world.violate('NOT_CALM', `${operationId} is ${status}`);
-      }
-    }
+    judgeRest(world, store, this.configuration.calm);
+    return {
+      exhausted: exhaustedIn(store),
+      seed,
+      violations: world.violations,
+      report,
+      counts: this.setting.counts,
+      steps: world.steps,
+      trace: world.traceLines,
+    };
   }
 }
 
