@@ -194,13 +194,12 @@ export class Referee {
     for (const wakeUp of wakeUps) this.life(who).publishedAt.set(rowKey(wakeUp), this.store.now());
   }
 
-  marked(who: Incarnation, wakeUps: readonly PendingWakeUp[], run: () => void): void {
-    const before = wakeUps.map((wakeUp) => this.recordOf(wakeUp));
-    run();
-    for (const [index, wakeUp] of wakeUps.entries()) {
-      const was = before[index];
-      const is = this.recordOf(wakeUp);
-      if (was === undefined || is === was) continue;
+  /** Each is judged on its own: one call may hold a record twice, as it was before and after an amendment. */
+  marked(who: Incarnation, wakeUps: readonly PendingWakeUp[], mark: (wakeUp: PendingWakeUp) => void): void {
+    for (const wakeUp of wakeUps) {
+      const was = this.recordOf(wakeUp);
+      mark(wakeUp);
+      if (was === undefined || this.recordOf(wakeUp) === was) continue;
       if (was.version !== wakeUp.version) this.violate('STALE_WRITE', who, `${wakeUp.id} is marked over another write`);
       const published = this.life(who).publishedAt.get(rowKey(wakeUp)) ?? Number.NEGATIVE_INFINITY;
       if (published < was.updatedAt) this.violate('MARKED_UNPUBLISHED', who, `${wakeUp.id} version ${wakeUp.version}`);

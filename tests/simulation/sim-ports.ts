@@ -30,7 +30,7 @@ export function storeOf(who: Incarnation, store: SimStore, referee: Referee): Re
 export function outboxOf(who: Incarnation, store: SimStore, referee: Referee): Outbox {
   return {
     due: (limit, republishAfterMs) => who.call('outbox.due', DOWN, () => store.due(limit, republishAfterMs)),
-    published: (wakeUps) => who.call('outbox.published', DOWN, () => referee.marked(who, wakeUps, () => store.published(wakeUps))),
+    published: (wakeUps) => who.call('outbox.published', DOWN, () => referee.marked(who, wakeUps, (wakeUp) => store.published([wakeUp]))),
   };
 }
 
