@@ -1,25 +1,8 @@
-import { pino } from 'pino';
+import { pino, stdSerializers } from 'pino';
 import type { Fact } from '../ports/watch.js';
+import { redacted } from './redact.js';
 
 export type Log = ReturnType<typeof createLog>;
-
-/** Fields that may hold personal data or secrets, wherever a careless line puts them. */
-const REDACTED = [
-  'recipient',
-  'to',
-  'email',
-  'phone',
-  'webhook',
-  'pushToken',
-  'subject',
-  'body',
-  'data',
-  'authorization',
-  'cookie',
-  'password',
-  'secret',
-  'token',
-];
 
 /** JSON lines on standard output: level as a word, ISO 8601 time, the process's name; personal data redacted. */
 export function createLog(options: { readonly level: string; readonly worker: string; readonly version: string }) {
@@ -27,8 +10,8 @@ export function createLog(options: { readonly level: string; readonly worker: st
     level: options.level,
     base: { service: 'signalbox', version: options.version, worker: options.worker },
     timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
-    redact: { paths: REDACTED.flatMap((field) => [field, `*.${field}`]), censor: '[redacted]' },
+    formatters: { level: (label) => ({ level: label }), log: (line) => redacted(line) },
+    serializers: { err: (error: Error) => redacted(stdSerializers.err(error), 1) },
   });
 }
 
