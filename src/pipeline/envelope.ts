@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash as digestOf } from 'node:crypto';
 import type { Delivery, RecordStatus } from '../ports/record.js';
 
 const OPEN: ReadonlySet<string> = new Set(['queued', 'scheduled', 'deferred', 'processing']);
@@ -10,12 +10,13 @@ export function isOpen(delivery: Delivery): boolean {
 
 /** Hash of parts that cannot run into each other (length-prefixed), as 64 hex digits. */
 function hash(...parts: readonly (string | number)[]): string {
-  const digest = createHash('sha256');
+  let joined = '';
   for (const part of parts) {
     const text = String(part);
-    digest.update(`${Buffer.byteLength(text)}:`).update(text);
+    joined += `${Buffer.byteLength(text)}:${text}`;
   }
-  return digest.digest('hex');
+  // In one go: several small updates of a digest cost twice as much.
+  return digestOf('sha256', joined, 'hex');
 }
 
 /** Lays 128 bits of a hash out as a UUID, version 8 (RFC 9562 §5.8: vendor-defined content). */
@@ -52,16 +53,19 @@ export function operationIdOf(tenant: string, recordId: string, channel: string,
 function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
   if (value !== null && typeof value === 'object') {
-    const entries = Object.entries(value).filter(([, member]) => member !== undefined);
-    entries.sort(([a], [b]) => (a < b ? -1 : 1));
-    return `{${entries.map(([name, member]) => `${JSON.stringify(name)}:${canonical(member)}`).join(',')}}`;
+    const members = value as Record<string, unknown>;
+    const names = Object.keys(members).filter((name) => members[name] !== undefined);
+    return `{${names
+      .sort()
+      .map((name) => `${JSON.stringify(name)}:${canonical(members[name])}`)
+      .join(',')}}`;
   }
   return JSON.stringify(value) ?? 'null';
 }
 
 /** SHA-256 of the canonical form of a validated body. */
 export function fingerprintOf(body: unknown): string {
-  return createHash('sha256').update(canonical(body)).digest('hex');
+  return digestOf('sha256', canonical(body), 'hex');
 }
 
 /**
