@@ -1,3 +1,5 @@
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import cors from 'cors';
 import express, { type Express, type Request, type RequestHandler, type Router } from 'express';
 import helmet from 'helmet';
@@ -28,11 +30,11 @@ export interface ServerOptions {
   readonly rateLimitPerMinute: number;
   readonly onServed: (served: Served) => void;
   readonly onInternalError: OnInternalError;
-  /** Mounted before the body is read: health, metrics. */
+  /** Outside the API, so neither limited nor read: health, metrics. */
   readonly open: readonly Router[];
   /** Routers that read bodies of their own way (the sink). */
   readonly mounted: readonly { readonly path: string; readonly router: Router }[];
-  /** The API itself, at each of its paths, in order. */
+  /** The API itself, at each of its paths under `/api`, in order. */
   readonly api: readonly { readonly path: string; readonly router: Router }[];
 }
 
@@ -46,16 +48,27 @@ export function createServer(options: ServerOptions): Express {
 
   app.use(requestId(options.ids));
   app.use(served(options.clock, options.onServed));
-  app.use(helmet());
-  for (const router of options.open) app.use(router);
+  app.use(securityHeaders());
   for (const { path, router } of options.mounted) app.use(path, router);
-  if (options.corsOrigins.length > 0) app.use(cors({ origin: options.corsOrigins.includes('*') ? '*' : [...options.corsOrigins] }));
-  if (options.rateLimitPerMinute > 0) app.use(rateLimit(options.rateLimitPerMinute));
-  app.use(jsonBody);
+  if (options.corsOrigins.length > 0) app.use('/api', cors({ origin: options.corsOrigins.includes('*') ? '*' : [...options.corsOrigins] }));
+  if (options.rateLimitPerMinute > 0) app.use('/api', rateLimit(options.rateLimitPerMinute));
+  app.use('/api', jsonBody);
   for (const { path, router } of options.api) app.use(path, router);
+  for (const router of options.open) app.use(router);
   app.use(notFound);
   app.use(problemHandler(options.onInternalError));
   return app;
+}
+
+/** Helmet's headers are the same for every answer: worked out once, not by a dozen middlewares for each request. */
+function securityHeaders(): RequestHandler {
+  const sample = new ServerResponse(new IncomingMessage(new Socket()));
+  helmet()(sample.req, sample, () => undefined);
+  const headers = Object.entries(sample.getHeaders()).map(([name, value]) => [name, String(value)] as const);
+  return (_request, response, next) => {
+    for (const [name, value] of headers) response.setHeader(name, value);
+    next();
+  };
 }
 
 function served(clock: Clock, onServed: ServerOptions['onServed']): RequestHandler {

@@ -1,6 +1,7 @@
 import { type Request, type Response, Router } from 'express';
 import type { z } from 'zod';
 import { SignalboxError } from '../../errors.js';
+import { answer } from '../../ingress/answer.js';
 import { decodeCursor, encodeCursor } from '../../ingress/cursor.js';
 import { idempotencyKeyOf } from '../../ingress/idempotency.js';
 import { identityOf } from '../../ingress/identity.js';
@@ -99,9 +100,9 @@ async function accept(deps: Deps, request: Request, response: Response): Promise
     throw new SignalboxError('idempotency-conflict', 'This idempotency key was used before with another body', { fields });
   }
   const repeat = outcome === 'repeat';
-  response.location(`/api/v1/notifications/${record.id}`);
+  response.setHeader('Location', `/api/v1/notifications/${record.id}`);
   if (repeat) response.setHeader('Idempotency-Replayed', 'true');
-  response.status(repeat ? 200 : 202).json(acceptedView(record, repeat));
+  answer(response, repeat ? 200 : 202, acceptedView(record, repeat));
 }
 
 async function list({ reader }: Deps, request: Request, response: Response): Promise<void> {
