@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { First } from './first.js';
 import { MUTANTS, type Mutant } from './mutants.js';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -10,14 +11,6 @@ const COPIED = ['src', 'tools', 'tests/simulation'] as const;
 
 /** A mutant that lives through so many schedules is not found. */
 const SEEDS_AT_MOST = 1500;
-
-/** What a hunt in one mutant's own copy found. */
-export interface Catch {
-  readonly found: string | null;
-  readonly seed: number;
-  readonly tried: number;
-  readonly detail: string;
-}
 
 /** Copies the sources, breaks them as the mutant says, and gives the copy's folder. */
 function breed({ name, patches }: Mutant): string {
@@ -38,13 +31,18 @@ function breed({ name, patches }: Mutant): string {
   return folder;
 }
 
-function hunt(mutant: Mutant): Catch {
+/** Runs the copy's own simulation until a rule is broken. */
+function hunt(mutant: Mutant): First {
   const folder = breed(mutant);
-  const args = ['--import', 'tsx', 'tests/simulation/hunt-one.ts', mutant.config ?? 'normal', String(SEEDS_AT_MOST)];
-  const child = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8', timeout: 300_000 });
+  const flags = ['--first', '--config', mutant.config ?? 'normal', '--seeds', String(SEEDS_AT_MOST)];
+  const child = spawnSync(process.execPath, ['--import', 'tsx', 'tests/simulation/run.ts', ...flags], {
+    cwd: folder,
+    encoding: 'utf8',
+    timeout: 300_000,
+  });
   const last = child.stdout.trim().split('\n').pop() ?? '';
   try {
-    return JSON.parse(last) as Catch;
+    return JSON.parse(last) as First;
   } catch {
     throw new Error(`mutant ${mutant.name} does not run: ${child.stderr.trim().split('\n').slice(0, 8).join(' | ')}`);
   }

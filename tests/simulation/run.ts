@@ -3,6 +3,7 @@ import type { Balance } from '../../tools/ledger/entry.js';
 import { addBalances, table } from '../../tools/ledger/table.js';
 import { CONFIGURATIONS, type Configuration, configurationOf } from './configurations.js';
 import { noFaultCounts } from './faults.js';
+import { findFirst } from './first.js';
 import { huntAll } from './hunt.js';
 import { runSeed, type Verdict } from './schedule.js';
 
@@ -15,6 +16,7 @@ const USAGE = `Runs seeded schedules of the real pipeline on simulated ports.
   --seed N       this one schedule, with its trace
   --config NAME  what it is held to (default normal):
 ${CONFIGURATIONS.map(({ name, about }) => `                   ${name.padEnd(16)} ${about}`).join('\n')}
+  --first        stop at the first schedule that breaks a rule, and print it as a line of JSON
   --trace        print the trace of every schedule that breaks a rule
   --mutants      break the pipeline on purpose, one way at a time: each must be found
   --only NAME    with --mutants: this one
@@ -31,6 +33,7 @@ interface Flags {
   readonly seed: number | null;
   readonly configuration: Configuration;
   readonly trace: boolean;
+  readonly first: boolean;
   readonly mutants: boolean;
   readonly only: string | null;
   readonly help: boolean;
@@ -39,7 +42,17 @@ interface Flags {
 function flagsOf(args: readonly string[]): Flags {
   const text = { type: 'string' } as const;
   const flag = { type: 'boolean', default: false } as const;
-  const options = { seeds: text, from: text, seed: text, config: text, only: text, trace: flag, mutants: flag, help: flag } as const;
+  const options = {
+    seeds: text,
+    from: text,
+    seed: text,
+    config: text,
+    only: text,
+    first: flag,
+    trace: flag,
+    mutants: flag,
+    help: flag,
+  } as const;
   const { values } = parseArgs({ args: [...args], options, strict: true });
   const whole = (name: string, given: string | undefined, fallback: number): number => {
     if (given === undefined) return fallback;
@@ -54,6 +67,7 @@ function flagsOf(args: readonly string[]): Flags {
     seed: values.seed === undefined ? null : whole('seed', values.seed, 0),
     configuration: configurationOf(values.config ?? 'normal'),
     trace: values.trace,
+    first: values.first,
     mutants: values.mutants,
     only,
     help: values.help,
@@ -124,6 +138,11 @@ async function main(): Promise<number> {
   }
   // Thousands of simulated failures are made and thrown away; nobody reads where they were made.
   Error.stackTraceLimit = flags.seed === null ? 0 : 10;
+  if (flags.first) {
+    const first = await findFirst(flags.configuration, flags.from, flags.seeds);
+    print(JSON.stringify(first));
+    return first.found === null ? 0 : 1;
+  }
   process.on('unhandledRejection', (reason) => {
     process.stderr.write(`simulate: a rejection that nobody handles: ${String(reason)}\n`);
     process.exit(1);

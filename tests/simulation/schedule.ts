@@ -32,7 +32,7 @@ export interface Verdict {
   readonly trace: readonly string[];
 }
 
-export function settingsOf(rng: Rng, slowReceivers: boolean): PipelineSettings {
+function settingsOf(rng: Rng, slowReceivers: boolean): PipelineSettings {
   const leaseMs = 3000;
   return {
     leaseMs,
@@ -53,7 +53,7 @@ export function settingsOf(rng: Rng, slowReceivers: boolean): PipelineSettings {
 }
 
 /** One seed: a world, its processes, its clients, its weather. */
-export class Schedule {
+class Schedule {
   readonly world: World;
   private readonly rng: Rng;
   private readonly setting: Setting;
