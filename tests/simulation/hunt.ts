@@ -64,7 +64,9 @@ export function huntAll(only: string | null, print: (...lines: readonly string[]
     const startedAt = performance.now();
     const caught = hunt(mutant);
     const ms = Math.round(performance.now() - startedAt);
+    // What escaped is left in its folder, to be looked at.
     if (caught.found === null) escaped += 1;
+    else rmSync(join(ROOT, '.mutants', mutant.name), { recursive: true, force: true });
     const by = (caught.found ?? 'NOT FOUND').padEnd(22);
     const numbers = [String(caught.seed).padStart(5), String(caught.tried).padStart(5), String(ms).padStart(6)].join(' ');
     print(`${mutant.name.padEnd(width)}  ${by} ${(mutant.config ?? 'normal').padEnd(16)} ${numbers}`);
