@@ -6,7 +6,7 @@ import { rateOf, type Spent } from '../meter.js';
 import type { Load } from '../processes/http.js';
 
 const ITEMS = 5000;
-const WARM_UP = 3000;
+const WARM_UP = 6000;
 const IN_FLIGHT = 32;
 const OURS = 'signalbox';
 const EXPRESS = 'bare Express';

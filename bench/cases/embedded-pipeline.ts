@@ -32,7 +32,7 @@ async function run(options: CaseOptions): Promise<CaseResult> {
     const taped = await record({ name: 'tape', items, inFlight: IN_FLIGHT, tapePath });
     await floor.ask('load', { path: tapePath });
     options.progress('warming up');
-    const warmUp = Math.min(items, 3000);
+    const warmUp = Math.min(items, 6000);
     await ours.ask<Pass>('run', { name: 'warm', items: warmUp, inFlight: IN_FLIGHT, tapePath: null } satisfies PipelinePass);
 
     const samples: Sample[] = [];
