@@ -33,6 +33,7 @@ export interface EmailChannelOptions {
   readonly idleMs?: number;
 }
 
+const MAX_CONNECTIONS = 8;
 /** What may stand in the left side of a Message-ID without quotes (RFC 5322 dot-atom, no dots needed). */
 const MESSAGE_ID_SAFE = /^[A-Za-z0-9_.+=-]{1,200}$/;
 /** One address, nothing that an address list, a header or an SMTP command could be made of. */
@@ -64,6 +65,7 @@ export function emailChannel(options: EmailChannelOptions): EmailChannel {
   return {
     name: 'email',
     effectClass: 'neither',
+    concurrency: options.maxConnections ?? MAX_CONNECTIONS,
     provider: () => `smtp:${options.host}`,
     close: () => pool.close(),
     async warmUp(signal) {
@@ -110,7 +112,7 @@ function poolFor(options: EmailChannelOptions): SmtpPool {
   return new SmtpPool({
     timers: options.timers,
     credentials: options.credentials,
-    maxConnections: options.maxConnections ?? 8,
+    maxConnections: options.maxConnections ?? MAX_CONNECTIONS,
     idleMs: options.idleMs ?? 15_000,
     connection: {
       host: options.host,

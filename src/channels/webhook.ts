@@ -18,6 +18,7 @@ export interface WebhookChannelOptions extends Pick<ConnectGuardOptions, 'requir
   readonly connectionsPerHost?: number;
 }
 
+const CONNECTIONS_PER_HOST = 16;
 /** Bytes of an answer's body that are read (and thrown away) to keep the connection; a longer answer costs the connection. */
 const MAX_BODY_BYTES = 64 * 1024;
 /** Milliseconds that the rest of an answer may take once its status is known. */
@@ -36,7 +37,7 @@ export function webhookChannel(options: WebhookChannelOptions): Channel & { clos
   const guard = connectGuard({ ...options, connectTimeoutMs: options.connectTimeoutMs ?? 5000 });
   const agent = new Agent({
     connect: guard.connector,
-    connections: options.connectionsPerHost ?? 16,
+    connections: options.connectionsPerHost ?? CONNECTIONS_PER_HOST,
     headersTimeout: options.headersTimeoutMs ?? 15_000,
     bodyTimeout: BODY_MS,
     keepAliveTimeout: 4000,
@@ -45,6 +46,7 @@ export function webhookChannel(options: WebhookChannelOptions): Channel & { clos
   return {
     name: 'webhook',
     effectClass: 'idempotent',
+    concurrency: options.connectionsPerHost ?? CONNECTIONS_PER_HOST,
     provider: (recipient) => (URL.canParse(recipient) ? hostAndPort(new URL(recipient)) : 'invalid'),
     close: () => agent.destroy(),
     async send(effect, signal) {

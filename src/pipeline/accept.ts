@@ -23,6 +23,9 @@ export interface Submission {
   readonly correlation: Correlation;
 }
 
+/** No two clocks of one system differ by more than this. */
+const CLOCKS_DIFFER_MS = 24 * 3_600_000;
+
 export interface Accept {
   (submission: Submission): Promise<AcceptResult>;
   /** The record that this submission's key already stands for, or null: for checks that bind new work only. */
@@ -72,7 +75,8 @@ function draftOf(submission: Submission, now: number, ids: Ids): Draft {
   const { workload, tenant, principal, key, userId, priority, payload, targets, scheduledFor, correlation } = submission;
   const id = recordIdFor(submission) ?? ids.next();
   const later = scheduledFor !== null && scheduledFor > now;
-  const dueAt = later ? scheduledFor : now;
+  // Kept as the client asked for it, even if our clock has passed it: the store's decides. Long past is at once.
+  const dueAt = scheduledFor === null || scheduledFor < now - CLOCKS_DIFFER_MS ? now : scheduledFor;
   const deliveries: readonly Delivery[] = targets.map(({ channel, recipient }) => ({
     id: deliveryIdOf(tenant, id, channel, recipient),
     channel,

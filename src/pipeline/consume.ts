@@ -6,9 +6,11 @@ import type { RecordKey } from '../ports/record.js';
 import type { ClaimResult, RecordStore, Refusal } from '../ports/store.js';
 import type { Watch } from '../ports/watch.js';
 import type { Breakers } from './breaker.js';
-import { deliver } from './deliver.js';
+import { type DeliverDeps, deliver } from './deliver.js';
 import { dueOf } from './envelope.js';
-import { createLeaseKeeper, type Lease } from './lease.js';
+import { createLeaseKeeper, type Lease, type LeaseKeeper } from './lease.js';
+import { Notes } from './notes.js';
+import { createPlaces } from './places.js';
 import type { PipelineSettings } from './settings.js';
 import type { Workload } from './workload.js';
 
@@ -48,180 +50,198 @@ export interface Consumer {
  * This is the only place that settles a wake-up, and it does so after the record's own state is written (rule 4).
  */
 export function createConsumer(deps: ConsumerDeps): Consumer {
-  const { store, queue, clock, settings, watch, worker } = deps;
-  const leases = createLeaseKeeper(deps);
-  let consumption: Consumption | undefined;
-  let waiting: TakenWakeUp[] = [];
-  let suspects: TakenWakeUp[] = [];
-  let busy = 0;
-  let alone = false;
-  let claiming = false;
-  let stopping = false;
-  let idle: (() => void) | undefined;
+  return new Worker(deps);
+}
 
-  const settleWith = (wakeUp: TakenWakeUp, how: 'ack' | 'release', delayMs = 0): void => {
-    watch({ kind: 'wake-up-settled', how });
-    const settled = how === 'ack' ? wakeUp.ack() : wakeUp.release(delayMs);
-    // Not settled is handed out again by the queue; the claim then finds the record as it is.
-    settled.catch((error: unknown) => watch({ kind: 'trouble', where: `wake-up.${how}`, error }));
-  };
-  const soon = (): number => HAND_BACK_MS + Math.floor(deps.chance.next() * HAND_BACK_MS);
+class Worker implements Consumer {
+  readonly #deps: ConsumerDeps;
+  readonly #leases: LeaseKeeper;
+  readonly #deliverDeps: DeliverDeps;
+  #consumption: Consumption | undefined;
+  #waiting: TakenWakeUp[] = [];
+  /** Claimed again and again without getting anywhere: each runs alone. */
+  #suspects: TakenWakeUp[] = [];
+  #busy = 0;
+  #alone = false;
+  #claiming = false;
+  #stopping = false;
+  #idle: (() => void) | undefined;
+
+  constructor(deps: ConsumerDeps) {
+    this.#deps = deps;
+    this.#leases = createLeaseKeeper(deps);
+    this.#deliverDeps = { ...deps, places: createPlaces(), draining: () => this.#stopping };
+  }
+
+  start(): void {
+    if (this.#consumption !== undefined || this.#stopping) return;
+    this.#consumption = this.#deps.queue.consume(this.#deps.settings.batchSize, (wakeUps) => {
+      this.#waiting.push(...wakeUps);
+      void this.#pump();
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await this.#consumption?.stop();
+    this.#handBackWaiting();
+    if (this.#busy > 0 || this.#claiming) await new Promise<void>((resolve) => (this.#idle = resolve));
+    this.#leases.stop();
+  }
+
+  abandon(): void {
+    this.#leases.abandonAll();
+  }
 
   /** One claim for all that wait in this turn; what is suspect runs only when nothing else does. */
-  const pump = async (): Promise<void> => {
-    if (claiming || alone) return;
-    claiming = true;
+  async #pump(): Promise<void> {
+    if (this.#claiming || this.#alone) return;
+    this.#claiming = true;
     // Let wake-ups that arrive in this same turn join the claim.
     await Promise.resolve();
-    while (!alone && !stopping) {
-      const suspect = busy === 0 ? suspects.shift() : undefined;
+    while (!this.#alone && !this.#stopping) {
+      const suspect = this.#busy === 0 ? this.#suspects.shift() : undefined;
       if (suspect !== undefined) {
-        alone = true;
-        busy += 1;
+        this.#alone = true;
+        this.#busy += 1;
         // Refused, it leaves nothing to wait for: go on here, since nobody else will.
-        await claimAndRun([suspect], true);
-      } else if (waiting.length > 0 && suspects.length === 0) {
-        const batch = waiting;
-        waiting = [];
-        busy += batch.length;
-        await claimAndRun(batch, false);
+        await this.#claimAndRun([suspect], true);
+      } else if (this.#waiting.length > 0 && this.#suspects.length === 0) {
+        const batch = this.#waiting;
+        this.#waiting = [];
+        this.#busy += batch.length;
+        await this.#claimAndRun(batch, false);
       } else break;
     }
-    if (stopping) handBackWaiting();
-    claiming = false;
-    if (busy === 0) idle?.();
-  };
+    if (this.#stopping) this.#handBackWaiting();
+    this.#claiming = false;
+    if (this.#busy === 0) this.#idle?.();
+  }
 
-  const handBackWaiting = (): void => {
-    for (const wakeUp of [...waiting, ...suspects]) settleWith(wakeUp, 'release');
-    waiting = [];
-    suspects = [];
-  };
+  #done(): void {
+    this.#busy -= 1;
+    if (this.#busy === 0) this.#alone = false;
+    if (this.#busy === 0 || this.#waiting.length > 0) void this.#pump();
+  }
 
-  const done = (): void => {
-    busy -= 1;
-    if (busy === 0) alone = false;
-    if (busy === 0 || waiting.length > 0) void pump();
-  };
+  #handBackWaiting(): void {
+    for (const wakeUp of [...this.#waiting, ...this.#suspects]) this.#settle(wakeUp, 'release');
+    this.#waiting = [];
+    this.#suspects = [];
+  }
 
-  const claimAndRun = async (batch: readonly TakenWakeUp[], asSuspect: boolean): Promise<void> => {
-    const sentAt = clock.monotonic();
-    const claim = await tryClaim(batch, asSuspect);
+  #settle(wakeUp: TakenWakeUp, how: 'ack' | 'release', delayMs = 0): void {
+    this.#deps.watch({ kind: 'wake-up-settled', how });
+    const settled = how === 'ack' ? wakeUp.ack() : wakeUp.release(delayMs);
+    // Not settled is handed out again by the queue; the claim then finds the record as it is.
+    settled.catch((error: unknown) => this.#deps.watch({ kind: 'trouble', where: `wake-up.${how}`, error }));
+  }
+
+  #soon(): number {
+    return HAND_BACK_MS + Math.floor(this.#deps.chance.next() * HAND_BACK_MS);
+  }
+
+  async #claimAndRun(batch: readonly TakenWakeUp[], alone: boolean): Promise<void> {
+    const sentAt = this.#deps.clock.monotonic();
+    const claim = await this.#claim(batch, alone);
     if (claim === null) {
       for (const wakeUp of batch) {
-        settleWith(wakeUp, 'release', soon());
-        done();
+        this.#settle(wakeUp, 'release', this.#soon());
+        this.#done();
       }
       return;
     }
-    watch({ kind: 'claimed', count: claim.claimed.length, refused: claim.refused.length });
+    this.#deps.watch({ kind: 'claimed', count: claim.claimed.length, refused: claim.refused.length });
     const byKey = groupByKey(batch);
     for (const record of claim.claimed) {
       const [wakeUp, ...doubles] = byKey.get(keyOf(record)) ?? [];
       byKey.delete(keyOf(record));
-      for (const double of doubles) settleRefused(double, null, claim.now);
-      if (wakeUp !== undefined) void runOne(wakeUp, leases.hold(record, worker, sentAt, claim.now));
+      for (const double of doubles) this.#settleRefused(double, null, claim.now);
+      if (wakeUp !== undefined) void this.#run(wakeUp, this.#leases.hold(record, this.#deps.worker, sentAt, claim.now));
     }
     for (const refusal of claim.refused) {
-      for (const wakeUp of byKey.get(keyOf(refusal)) ?? []) settleRefused(wakeUp, refusal, claim.now);
+      for (const wakeUp of byKey.get(keyOf(refusal)) ?? []) this.#settleRefused(wakeUp, refusal, claim.now);
       byKey.delete(keyOf(refusal));
     }
     // A store that says nothing about a key has broken its contract; the wake-up is not lost over it.
-    for (const forgotten of byKey.values()) for (const wakeUp of forgotten) settleRefused(wakeUp, null, claim.now);
-  };
+    for (const forgotten of byKey.values()) for (const wakeUp of forgotten) this.#settleRefused(wakeUp, null, claim.now);
+  }
 
-  const tryClaim = async (batch: readonly TakenWakeUp[], asSuspect: boolean): Promise<ClaimResult | null> => {
-    const request = { keys: uniqueKeys(batch), claimId: deps.ids.next(), worker, leaseMs: settings.leaseMs, alone: asSuspect };
+  async #claim(batch: readonly TakenWakeUp[], alone: boolean): Promise<ClaimResult | null> {
+    const { store, settings, worker, ids, watch } = this.#deps;
+    const request = { keys: uniqueKeys(batch), claimId: ids.next(), worker, leaseMs: settings.leaseMs, alone };
     for (let tries = 1; ; tries += 1) {
       try {
         return await store.claim(request);
       } catch (error) {
         watch({ kind: 'trouble', where: 'store.claim', error });
-        if (tries >= CLAIM_TRIES || stopping) return null;
+        if (tries >= CLAIM_TRIES || this.#stopping) return null;
       }
     }
-  };
+  }
 
   /** Not claimed: settled by what the record is, so that no wake-up circles for ever and none is lost. */
-  const settleRefused = (wakeUp: TakenWakeUp, refusal: Refusal | null, now: number): void => {
+  #settleRefused(wakeUp: TakenWakeUp, refusal: Refusal | null, now: number): void {
     switch (refusal?.why) {
       case 'suspect':
-        suspects.push(wakeUp);
+        this.#suspects.push(wakeUp);
         break;
       case 'missing':
       case 'at-rest':
-        settleWith(wakeUp, 'ack');
+        this.#settle(wakeUp, 'ack');
         break;
       case 'not-due':
         // The due time is the store's to keep; the sweeper comes back for it.
-        if (refusal.until !== null) deps.expect(refusal.until - now);
-        settleWith(wakeUp, 'ack');
+        if (refusal.until !== null) this.#deps.expect(refusal.until - now);
+        this.#settle(wakeUp, 'ack');
         break;
       case 'leased':
-        settleWith(wakeUp, 'release', Math.max(0, (refusal.until ?? now) - now) + soon());
+        this.#settle(wakeUp, 'release', Math.max(0, (refusal.until ?? now) - now) + this.#soon());
         break;
       case undefined:
-        settleWith(wakeUp, 'release', soon());
+        this.#settle(wakeUp, 'release', this.#soon());
     }
-    done();
-  };
+    this.#done();
+  }
 
-  const runOne = async (wakeUp: TakenWakeUp, lease: Lease): Promise<void> => {
+  async #run(wakeUp: TakenWakeUp, lease: Lease): Promise<void> {
     try {
-      await work(wakeUp, lease);
+      await this.#work(wakeUp, lease);
     } catch (error) {
-      watch({ kind: 'trouble', where: 'consume', error });
-      settleWith(wakeUp, 'release', soon());
+      this.#deps.watch({ kind: 'trouble', where: 'consume', error });
+      this.#settle(wakeUp, 'release', this.#soon());
     } finally {
-      leases.drop(lease);
-      done();
+      this.#leases.drop(lease);
+      this.#done();
     }
-  };
+  }
 
-  const work = async (wakeUp: TakenWakeUp, lease: Lease): Promise<void> => {
-    const workload = deps.workloads.get(lease.record.workload);
-    if (workload === undefined || stopping) {
-      await handBack(lease, workload === undefined ? 'workload.unknown' : 'drain');
-      settleWith(wakeUp, 'release', workload === undefined ? soon() : 0);
+  async #work(wakeUp: TakenWakeUp, lease: Lease): Promise<void> {
+    const workload = this.#deps.workloads.get(lease.record.workload);
+    if (workload === undefined || this.#stopping) {
+      await this.#handBack(lease, workload === undefined ? 'workload.unknown' : 'drain');
+      this.#settle(wakeUp, 'release', workload === undefined ? this.#soon() : 0);
       return;
     }
-    const result = await deliver(deps, workload, lease);
+    const result = await deliver(this.#deliverDeps, workload, lease);
     if (result === 'applied') {
       const dueAt = dueOf(lease.record.deliveries);
       // A wish to cancel that came while we held it must not wait for the next attempt to be seen.
-      if (dueAt !== null && lease.record.cancelRequestedAt !== null) await deps.cancel(lease.ref, worker);
-      else if (dueAt !== null) deps.expect(dueAt - lease.now());
-      settleWith(wakeUp, 'ack');
+      if (dueAt !== null && lease.record.cancelRequestedAt !== null) await this.#deps.cancel(lease.ref, this.#deps.worker);
+      else if (dueAt !== null) this.#deps.expect(dueAt - lease.now());
+      this.#settle(wakeUp, 'ack');
       return;
     }
     // Refused as stale: another holds it, or it is over. Only its own state says whether the wake-up is used up.
-    const now = await deps.reader.get(lease.ref);
-    if (now === null || now.dueAt === null) settleWith(wakeUp, 'ack');
-    else settleWith(wakeUp, 'release', soon());
-  };
+    const now = await this.#deps.reader.get(lease.ref);
+    if (now === null || now.dueAt === null) this.#settle(wakeUp, 'ack');
+    else this.#settle(wakeUp, 'release', this.#soon());
+  }
 
-  const handBack = async (lease: Lease, rule: string): Promise<void> => {
-    const event = { at: lease.now(), name: 'handed-back', rule, actor: worker, clock: 'store' as const };
+  async #handBack(lease: Lease, rule: string): Promise<void> {
+    const event = new Notes(lease).event('handed-back', rule, null, {});
     await lease.commit({ deliveries: [], ledger: [], events: [event], release: true });
-  };
-
-  return {
-    start() {
-      if (consumption !== undefined || stopping) return;
-      consumption = queue.consume(settings.batchSize, (wakeUps) => {
-        waiting.push(...wakeUps);
-        void pump();
-      });
-    },
-    async stop() {
-      stopping = true;
-      await consumption?.stop();
-      handBackWaiting();
-      if (busy > 0 || claiming) await new Promise<void>((resolve) => (idle = resolve));
-      leases.stop();
-    },
-    abandon: () => leases.abandonAll(),
-  };
+  }
 }
 
 function keyOf(key: RecordKey): string {

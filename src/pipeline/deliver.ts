@@ -7,7 +7,9 @@ import type { Breakers, BreakerVerdict } from './breaker.js';
 import { asDead } from './dead-letter.js';
 import { isOpen } from './envelope.js';
 import type { Lease, LeasedChange } from './lease.js';
+import { Notes } from './notes.js';
 import { judge, type Verdict } from './outcome.js';
+import type { Places } from './places.js';
 import type { PipelineSettings } from './settings.js';
 import type { Workload } from './workload.js';
 
@@ -16,6 +18,9 @@ export interface DeliverDeps {
   readonly timers: Timers;
   readonly chance: Chance;
   readonly breakers: Breakers;
+  readonly places: Places;
+  /** True once the process takes nothing more: what has not begun is put off for another. */
+  draining(): boolean;
   readonly watch: Watch;
   readonly settings: PipelineSettings;
 }
@@ -42,18 +47,22 @@ const LEASE_GONE = { code: 'lease_lost', message: 'the lease may have run out be
 class Pass {
   /** Events and entries that go out with the next write. */
   private pending: RecordEvent[] = [];
+  private readonly notes: Notes;
   private left = 0;
 
   constructor(
     private readonly deps: DeliverDeps,
     private readonly workload: Workload,
     private readonly lease: Lease,
-  ) {}
+  ) {
+    this.notes = new Notes(lease);
+  }
 
   async run(): Promise<Delivered> {
     const { lease } = this;
     const now = lease.now();
-    this.noteClaim(now);
+    // The claim leaves its event with the first write under it: alone it would cost a write more per item.
+    this.pending.push(...this.notes.claim());
     const open = lease.record.deliveries.filter(isOpen);
     if (lease.record.barrenClaims > this.deps.settings.maxClaims) return this.giveUp(open, now);
     const cancelled = lease.record.cancelRequestedAt !== null;
@@ -80,10 +89,23 @@ class Pass {
       // At rest, or still unknown at a provider that can be asked again: nothing may be sent now.
       if (status !== 'deferred' || intentAt !== null) return this.settle(recovered.verdict, recovered.entry);
       carried.push({ ...recovered.entry, result: recovered.verdict.result });
-      this.pending.push(this.event('recovered', 'unknown.send-again', delivery.id, { attempt: delivery.attempts }));
+      this.pending.push(this.notes.event('recovered', 'unknown.send-again', delivery, { attempt: delivery.attempts }));
       current = { ...recovered.verdict.delivery, dueAt: this.lease.now() };
     }
 
+    const provider = channel.provider(current.recipient);
+    const leave = await this.deps.places.take(provider, channel.concurrency);
+    try {
+      return await this.attempt(current, channel, provider, carried);
+    } finally {
+      leave();
+    }
+  }
+
+  /** With a place at the provider: is it still to be sent, and may it be; then intent, effect, outcome. */
+  private async attempt(current: Delivery, channel: Channel, provider: string, carried: readonly LedgerEntry[]): Promise<Delivered> {
+    // Standing in line may have taken longer than the lease: whoever has the record now decides.
+    if (!this.lease.safe()) return 'stale';
     if (this.lease.record.cancelRequestedAt !== null)
       return this.rest(atRest(current, 'cancelled', 'cancel.requested', this.lease.now()), 'cancelled', carried);
     const decision = this.workload.decide(this.lease.record, current, this.lease.now());
@@ -93,7 +115,7 @@ class Pass {
       return this.rest(atRest(current, status, decision.rule, this.lease.now()), status, carried);
     }
 
-    const provider = channel.provider(current.recipient);
+    if (this.deps.draining()) return this.putOff(current, 'drain', this.lease.now(), carried);
     const admission = this.deps.breakers.enter(provider);
     if (!admission.admitted) return this.putOff(current, 'breaker.open', this.breakerEnd(admission.retryInMs), carried);
     let verdict: BreakerVerdict = 'neutral';
@@ -103,7 +125,7 @@ class Pass {
       const startedAt = this.deps.clock.monotonic();
       const outcome = await this.effect(intent, channel);
       verdict = breakerVerdict(outcome);
-      const entry = this.entry(intent, provider, 'outcome', Math.round(this.deps.clock.monotonic() - startedAt));
+      const entry = this.notes.entry(intent, provider, 'outcome', Math.round(this.deps.clock.monotonic() - startedAt));
       return await this.settle(this.judge(intent, channel, outcome), withOutcome(entry, outcome));
     } finally {
       admission.report(verdict);
@@ -121,8 +143,8 @@ class Pass {
       intentAt: now,
       reason: null,
     };
-    const entry = this.entry(intent, provider, 'intent');
-    const event = this.event('attempted', 'send', intent.id, { attempt: intent.attempts, provider });
+    const entry = this.notes.entry(intent, provider, 'intent');
+    const event = this.notes.event('attempted', 'send', intent, { attempt: intent.attempts, provider });
     const written = await this.write({ deliveries: [intent], ledger: [...carried, entry], events: [event], release: false });
     return written === 'stale' ? 'stale' : intent;
   }
@@ -160,7 +182,7 @@ class Pass {
       if (answer === 'done') outcome = { kind: 'done' };
       if (answer === 'not-done') outcome = { kind: 'retry', failure: LOST };
     }
-    const entry = this.entry(delivery, channel.provider(delivery.recipient), 'outcome');
+    const entry = this.notes.entry(delivery, channel.provider(delivery.recipient), 'outcome');
     return { verdict: this.judge(delivery, channel, outcome), entry: withOutcome(entry, outcome) };
   }
 
@@ -184,17 +206,21 @@ class Pass {
     const written: LedgerEntry = { ...entry, result: verdict.result, ...retryAt };
     this.deps.watch({ kind: 'attempted', record: this.lease.record, delivery, entry: written });
     const detail = { attempt: entry.attempt, result: verdict.result, code: entry.failure?.code ?? null, retryAt: retryAt.retryAt ?? null };
-    return this.finish(delivery, [written], this.event(verdict.event, verdict.rule, delivery.id, detail));
+    return this.finish(delivery, [written], this.notes.event(verdict.event, verdict.rule, delivery, detail));
   }
 
   private rest(delivery: Delivery, name: string, carried: readonly LedgerEntry[] = []): Promise<Delivered> {
-    return this.finish(delivery, carried, this.event(name, delivery.reason ?? name, delivery.id, { code: delivery.failure?.code ?? null }));
+    return this.finish(
+      delivery,
+      carried,
+      this.notes.event(name, delivery.reason ?? name, delivery, { code: delivery.failure?.code ?? null }),
+    );
   }
 
   /** No attempt is spent on waiting. */
   private putOff(delivery: Delivery, rule: string, until: number, carried: readonly LedgerEntry[]): Promise<Delivered> {
     const deferred = this.withinLife({ ...delivery, status: 'deferred', reason: rule, dueAt: until, intentAt: null });
-    return this.finish(deferred, carried, this.event('deferred', rule, delivery.id, { until: deferred.dueAt }));
+    return this.finish(deferred, carried, this.notes.event('deferred', rule, delivery, { until: deferred.dueAt }));
   }
 
   /** What would be due only after its end is looked at when it ends, to be said expired then and not later. */
@@ -218,7 +244,7 @@ class Pass {
         : atRest({ ...delivery, failure: EXHAUSTED }, 'held', 'claims.exhausted', now),
     );
     const events = given.map((delivery) =>
-      this.event(delivery.status, 'claims.exhausted', delivery.id, { claims: this.lease.record.claims }),
+      this.notes.event(delivery.status, 'claims.exhausted', delivery, { claims: this.lease.record.claims }),
     );
     const written = await this.write({ deliveries: given, ledger: [], events, release: true });
     if (written === 'applied') for (const delivery of given) this.tellSettled(delivery);
@@ -236,14 +262,6 @@ class Pass {
     return this.lease.commit({ ...change, events });
   }
 
-  /** The claim leaves its event with the first write under it: alone it would cost a write more per item. */
-  private noteClaim(now: number): void {
-    const { record } = this.lease;
-    const takenOver = record.barrenClaims > 1 || record.deliveries.some((delivery) => delivery.intentAt !== null);
-    if (takenOver) this.pending.push(this.event('fenced', 'lease.expired', undefined, { token: record.lockToken - 1 }, now));
-    this.pending.push(this.event('claimed', 'claim.due', undefined, { token: record.lockToken, claims: record.claims }, now));
-  }
-
   private breakerEnd(retryInMs: number): number {
     // Spread, so that what waited for one breaker does not come back as one.
     return this.lease.now() + Math.ceil(retryInMs) + Math.floor(this.deps.chance.next() * this.deps.settings.breakerOpenMs);
@@ -255,30 +273,6 @@ class Pass {
     } catch {
       return null;
     }
-  }
-
-  private entry(delivery: Delivery, provider: string, kind: LedgerEntry['kind'], durationMs?: number): LedgerEntry {
-    return {
-      operationId: delivery.operationId,
-      deliveryId: delivery.id,
-      attempt: delivery.attempts,
-      kind,
-      at: this.lease.now(),
-      worker: this.lease.ref.worker,
-      token: this.lease.ref.token,
-      provider,
-      ...(durationMs === undefined ? {} : { durationMs }),
-    };
-  }
-
-  private event(
-    name: string,
-    rule: string,
-    deliveryId: string | undefined,
-    detail: NonNullable<RecordEvent['detail']>,
-    at = this.lease.now(),
-  ): RecordEvent {
-    return { at, name, rule, actor: this.lease.ref.worker, clock: 'store', detail, ...(deliveryId === undefined ? {} : { deliveryId }) };
   }
 }
 

@@ -36,6 +36,8 @@ interface HeldLease extends Lease {
   /** On the monotonic clock. */
   readonly claimedAt: number;
   renewedAt: number;
+  /** Its last write is on its way: a renewal could only be refused behind it. */
+  leaving: boolean;
   lose(why: 'refused' | 'deadline' | 'cap'): void;
 }
 
@@ -69,7 +71,7 @@ export function createLeaseKeeper(deps: Deps): LeaseKeeper {
     for (const lease of held.values()) {
       if (now - lease.renewedAt > settings.leaseMs * SAFE_SHARE) lease.lose('deadline');
       else if (now - lease.claimedAt + settings.leaseMs > settings.leaseCapMs) lease.lose('cap');
-      else renewable.push(lease);
+      else if (!lease.leaving) renewable.push(lease);
     }
     if (renewable.length === 0) return;
     const extended = await deps.store.renew(
@@ -139,6 +141,7 @@ function createLease(deps: Deps, claimed: WorkRecord, worker: string, sentAt: nu
     signal: abort.signal,
     claimedAt: sentAt,
     renewedAt: sentAt,
+    leaving: false,
     now: () => storeNow + Math.floor(clock.monotonic() - receivedAt),
     safe: () => !abort.signal.aborted && clock.monotonic() - lease.renewedAt <= settings.leaseMs * SAFE_SHARE,
     lose(why) {
@@ -160,6 +163,7 @@ function createLease(deps: Deps, claimed: WorkRecord, worker: string, sentAt: nu
     const status = statusOf(deliveries);
     const dueAt = dueOf(deliveries);
     seq += 1;
+    if (change.release) lease.leaving = true;
     const result = await repeatUntilAnswered(deps, () => deps.store.commit(lease.ref, { ...change, seq, status, dueAt }));
     if (!result.applied) {
       deps.watch({ kind: 'fenced', record: lease.record, during: change.events[0]?.name ?? 'commit' });

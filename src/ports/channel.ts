@@ -42,6 +42,8 @@ export interface Effect {
 export interface Channel {
   readonly name: string;
   readonly effectClass: EffectClass;
+  /** Calls at a time that a provider of this channel can really take; a delivery waits for its place before its intent. Left out: no limit. */
+  readonly concurrency?: number;
   /** What a circuit breaker guards: one name per thing that fails together (a mail relay; a webhook's host). */
   provider(recipient: string): string;
   /**

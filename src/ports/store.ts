@@ -12,8 +12,9 @@ export interface Draft extends RecordKey {
   readonly fingerprint: string;
   /**
    * Milliseconds on the accepting process's clock: only a view for lists; nothing is decided by it.
-   * A delivery's `dueAt` ≤ `createdAt` means due at once, whatever the store's clock says: the
-   * store keeps min(dueAt, its own now) for it, so a clock that runs ahead delays nothing.
+   * A delivery whose `dueAt` equals `createdAt` is due at once, whatever the store's clock says: the store keeps
+   * min(dueAt, its own now) for it, so a clock that runs ahead delays nothing. Any other `dueAt` is a wish of the
+   * client's and kept as it is, so a clock that runs ahead sends nothing early either.
    */
   readonly createdAt: number;
   readonly dueAt: number | null;

@@ -152,6 +152,7 @@ function armedChannel(channel: ClosableChannel, hit: Hit): ClosableChannel {
   return {
     name: channel.name,
     effectClass: channel.effectClass,
+    ...(channel.concurrency === undefined ? {} : { concurrency: channel.concurrency }),
     provider: (recipient) => channel.provider(recipient),
     async send(effect, signal) {
       const outcome = await channel.send(effect, signal);

@@ -105,6 +105,13 @@ function acceptContract(features: StoreFeatures, make: MakeStore): void {
     expect(record.dueAt).toBe(record.createdAt + 3_600_000);
   });
 
+  test('what is scheduled keeps its time also where the accepting clock has passed it already', async () => {
+    const wished = t.now() + 60_000;
+    const record = await t.accept('a', { createdAt: t.now() + 3_600_000, dueAt: wished });
+    expect(record.dueAt).toBe(wished);
+    expect(deliveryIn(record).dueAt).toBe(wished);
+  });
+
   for (const how of ['crashed', 'closed'] as const) {
     (features.durable ? test : test.skip)(`what was accepted is there after the store was ${how} and opened again`, async () => {
       const record = await t.accept('a');

@@ -7,7 +7,7 @@ const LEASE = 'src/pipeline/lease.ts';
 const OUTCOME = 'src/pipeline/outcome.ts';
 const RELAY = 'src/pipeline/relay.ts';
 
-const DELIVER_CALL = 'const result = await deliver(deps, workload, lease);';
+const DELIVER_CALL = 'const result = await deliver(this.#deliverDeps, workload, lease);';
 const INTENT_WRITE = 'this.write({ deliveries: [intent], ledger: [...carried, entry], events: [event], release: false });';
 
 /** Mutants of the real pipeline. */
@@ -15,13 +15,13 @@ export const PIPELINE_MUTANTS: readonly Mutant[] = [
   {
     name: 'ack-before-outcome',
     why: 'a crash after the ack loses the wake-up; only the sweeper would find the record',
-    patches: [{ file: CONSUME, search: DELIVER_CALL, replace: `settleWith(wakeUp, 'ack');\n    ${DELIVER_CALL}` }],
+    patches: [{ file: CONSUME, search: DELIVER_CALL, replace: `this.#settle(wakeUp, 'ack');\n    ${DELIVER_CALL}` }],
   },
   {
     name: 'ack-after-refused-outcome',
     why: 'a stale worker takes the wake-up away from under the new holder, whose crash then loses the record',
     patches: [
-      { file: CONSUME, search: 'if (now === null || now.dueAt === null) settleWith(', replace: 'if (now !== undefined) settleWith(' },
+      { file: CONSUME, search: 'if (now === null || now.dueAt === null) this.#settle(', replace: 'if (now !== undefined) this.#settle(' },
     ],
   },
   {
@@ -30,8 +30,8 @@ export const PIPELINE_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: CONSUME,
-        search: "settleWith(wakeUp, 'release', Math.max(0, (refusal.until ?? now) - now) + soon());",
-        replace: "settleWith(wakeUp, 'ack');",
+        search: "this.#settle(wakeUp, 'release', Math.max(0, (refusal.until ?? now) - now) + this.#soon());",
+        replace: "this.#settle(wakeUp, 'ack');",
       },
     ],
   },
@@ -42,7 +42,7 @@ export const PIPELINE_MUTANTS: readonly Mutant[] = [
       {
         file: CONSUME,
         search: DELIVER_CALL,
-        replace: `if (lease.record.barrenClaims > settings.maxClaims) settleWith(wakeUp, 'ack');\n    ${DELIVER_CALL}`,
+        replace: `if (lease.record.barrenClaims > this.#deps.settings.maxClaims) this.#settle(wakeUp, 'ack');\n    ${DELIVER_CALL}`,
       },
     ],
   },
@@ -83,6 +83,16 @@ export const PIPELINE_MUTANTS: readonly Mutant[] = [
     name: 'replay-gives-new-id',
     why: 'a client that repeats a lost request gets its work done twice',
     patches: [{ file: ACCEPT, search: 'recordIdFor(submission) ?? ids.next()', replace: 'ids.next()' }],
+  },
+  {
+    name: 'schedule-by-the-accepting-clock',
+    why: 'an accepting clock that runs ahead sends what is scheduled before its time',
+    patches: [{ file: ACCEPT, search: '? now : scheduledFor;', replace: '? now : later ? scheduledFor : now;' }],
+  },
+  {
+    name: 'place-never-given-back',
+    why: 'after a few calls nobody gets a place at the provider any more',
+    patches: [{ file: DELIVER, search: '      leave();\n', replace: '' }],
   },
   {
     name: 'relay-offer-dropped',
@@ -132,12 +142,12 @@ export const PIPELINE_MUTANTS: readonly Mutant[] = [
     name: 'no-renewal',
     why: 'work that takes longer than a lease is never finished',
     config: 'calm-slow',
-    patches: [{ file: LEASE, search: 'else renewable.push(lease);', replace: 'else if (now < 0) renewable.push(lease);' }],
+    patches: [{ file: LEASE, search: 'else if (!lease.leaving) renewable', replace: 'else if (now < 0) renewable' }],
   },
   {
     name: 'send-without-looking-at-the-lease',
     why: 'a worker that was stopped between claim and send sends under another’s lease',
-    patches: [{ file: DELIVER, search: 'if (!this.lease.safe()) return', replace: 'if (this.lease === undefined) return' }],
+    patches: [{ file: DELIVER, search: 'if (!this.lease.safe()) return {', replace: 'if (this.lease === undefined) return {' }],
   },
   {
     name: 'lost-lease-not-signalled',
@@ -160,7 +170,7 @@ export const PIPELINE_MUTANTS: readonly Mutant[] = [
   {
     name: 'suspect-beside-neighbours',
     why: 'what kills its worker takes others with it, which are then charged with the crash',
-    patches: [{ file: CONSUME, search: 'busy === 0 ? suspects.shift()', replace: 'busy >= 0 ? suspects.shift()' }],
+    patches: [{ file: CONSUME, search: 'this.#busy === 0 ? this.#suspects.shift()', replace: 'this.#busy >= 0 ? this.#suspects.shift()' }],
   },
   {
     name: 'suspects-left-behind',
@@ -168,15 +178,15 @@ export const PIPELINE_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: CONSUME,
-        search: 'await claimAndRun([suspect], true);',
-        replace: 'await claimAndRun([suspect], true);\n        break;',
+        search: 'await this.#claimAndRun([suspect], true);',
+        replace: 'await this.#claimAndRun([suspect], true);\n        break;',
       },
     ],
   },
   {
     name: 'suspects-claimed-with-neighbours',
     why: 'as above: a whole batch is charged with one item’s crash',
-    patches: [{ file: CONSUME, search: 'await claimAndRun(batch, false);', replace: 'await claimAndRun(batch, true);' }],
+    patches: [{ file: CONSUME, search: 'await this.#claimAndRun(batch, false);', replace: 'await this.#claimAndRun(batch, true);' }],
   },
   {
     name: 'poison-never-dies',

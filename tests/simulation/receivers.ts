@@ -37,6 +37,8 @@ export class Receivers {
     const channel: Channel = {
       name: effectClass,
       effectClass,
+      // Fewer than a batch brings, so that deliveries stand in line for a place.
+      ...(effectClass === 'neither' ? { concurrency: 2 } : {}),
       provider: (recipient) => `${effectClass}:${recipient.charCodeAt(recipient.length - 1) % 2}`,
       send: (effect, signal) => this.send(who, effect, effectClass, signal),
     };

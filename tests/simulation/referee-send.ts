@@ -1,8 +1,8 @@
 import type { Effect, EffectClass } from '../../src/ports/channel.js';
-import type { LedgerEntry } from '../../src/ports/record.js';
+import type { LedgerEntry, WorkRecord } from '../../src/ports/record.js';
 import type { Finding } from './finding.js';
 import type { Row } from './sim-store.js';
-import { expiryOf } from './sim-workload.js';
+import { expiryOf, scheduleOf } from './sim-workload.js';
 
 interface SendCase {
   readonly effect: Effect;
@@ -38,8 +38,15 @@ export function judgeSend(on: SendCase): readonly Finding[] {
       `a provider of class ${on.effectClass} gets attempt ${effect.attempt} while an earlier one is unknown`,
     ]);
   }
+  return [...findings, ...judgeTime(on, record)];
+}
+
+function judgeTime({ now, leaseMs }: SendCase, record: WorkRecord): readonly Finding[] {
+  const findings: Finding[] = [];
   const expiresAt = expiryOf(record);
-  if (expiresAt !== null && now > expiresAt + 2 * on.leaseMs) findings.push(['SENT_EXPIRED', `${now - expiresAt} ms after it expired`]);
+  if (expiresAt !== null && now > expiresAt + 2 * leaseMs) findings.push(['SENT_EXPIRED', `${now - expiresAt} ms after it expired`]);
+  const scheduledFor = scheduleOf(record);
+  if (scheduledFor !== null && now < scheduledFor) findings.push(['SENT_EARLY', `${scheduledFor - now} ms before its time`]);
   return findings;
 }
 

@@ -62,7 +62,7 @@ export class SimStore {
   private recordOf(draft: Draft): WorkRecord {
     const now = this.now();
     const { events: _events, ...fields } = draft;
-    const soon = (dueAt: number | null): number | null => (dueAt !== null && dueAt <= draft.createdAt ? Math.min(dueAt, now) : dueAt);
+    const soon = (dueAt: number | null): number | null => (dueAt === draft.createdAt ? Math.min(dueAt, now) : dueAt);
     return {
       ...fields,
       deliveries: draft.deliveries.map((delivery): Delivery => ({ ...delivery, dueAt: soon(delivery.dueAt) })),

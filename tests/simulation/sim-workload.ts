@@ -34,6 +34,12 @@ export function expiryOf(record: WorkRecord): number | null {
   return expiresAt === null ? null : Date.parse(expiresAt);
 }
 
+/** When the client wants it sent, by the store's clock. */
+export function scheduleOf(record: WorkRecord): number | null {
+  const { scheduledFor } = record.payload as SimPayload;
+  return scheduledFor === null ? null : Date.parse(scheduledFor);
+}
+
 /** The real workload with simulated channels, and with items that may kill whoever looks at them. */
 export function workloadOf(who: Incarnation, receivers: Receivers, policy: 'hold' | 'assume-delivered'): Workload {
   const channels = CHANNELS.map((effectClass) => receivers.channelOf(who, effectClass));

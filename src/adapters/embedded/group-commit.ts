@@ -6,6 +6,8 @@ import type { Tally } from './tally.js';
 
 /** A transaction is closed after this long, and the rest goes into the next: the process must stay able to answer. */
 const BUDGET_MS = 50;
+/** The longest that writes wait for the event loop's sake. */
+const REST_MAX_MS = 50;
 
 /** A write that waits for its transaction. `run` may be called twice, so it changes nothing but the file. */
 interface Write {
@@ -38,6 +40,9 @@ export class GroupCommit {
   readonly #commit: Statement;
   #waiting: Write[] = [];
   #scheduled = false;
+  /** When the last commit was done, and how long its fsync took, on the monotonic clock. */
+  #committedAt = 0;
+  #commitMs = 0;
   #stopped: SignalboxError | undefined;
 
   constructor(database: Database, tally: Tally, clock: Clock, listener: CommitListener) {
@@ -83,13 +88,20 @@ export class GroupCommit {
     this.#stopped ??= unavailable('The store is closed.');
   }
 
+  /**
+   * At once when idle. Behind a commit that took long (a slow disk), not before as much time again has passed: the event
+   * loop then has at least half of its time for everything else, and more writes share the next commit.
+   */
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => {
+    const flush = (): void => {
       this.#scheduled = false;
       this.#flush();
-    });
+    };
+    const restMs = Math.min(this.#committedAt + this.#commitMs - this.#clock.monotonic(), REST_MAX_MS);
+    if (restMs > 1) setTimeout(flush, restMs);
+    else setImmediate(flush);
   }
 
   #flush(): void {
@@ -142,7 +154,10 @@ export class GroupCommit {
       if (this.#clock.monotonic() > deadline) break;
     }
     this.#tally.write();
+    const startedAt = this.#clock.monotonic();
     this.#commit.run();
+    this.#committedAt = this.#clock.monotonic();
+    this.#commitMs = this.#committedAt - startedAt;
     return done === offered.length ? offered : offered.slice(0, done);
   }
 

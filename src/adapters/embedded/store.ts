@@ -224,7 +224,7 @@ function isLeased({ lockedUntil }: WorkRecord, now: number): boolean {
 
 /** Due at once by the accepting clock is due at once by ours. */
 function notLater(dueAt: number | null, createdAt: number, now: number): number | null {
-  return dueAt !== null && dueAt <= createdAt && dueAt > now ? now : dueAt;
+  return dueAt === createdAt && dueAt > now ? now : dueAt;
 }
 
 function settleDue(delivery: Delivery, createdAt: number, now: number): Delivery {

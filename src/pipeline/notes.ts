@@ -1,0 +1,34 @@
+import type { Delivery, LedgerEntry, RecordEvent } from '../ports/record.js';
+import type { Lease } from './lease.js';
+
+/** What the holder of a lease writes down, in its own name and by the store's clock. */
+export class Notes {
+  constructor(private readonly lease: Lease) {}
+
+  entry(delivery: Delivery, provider: string, kind: LedgerEntry['kind'], durationMs?: number): LedgerEntry {
+    return {
+      operationId: delivery.operationId,
+      deliveryId: delivery.id,
+      attempt: delivery.attempts,
+      kind,
+      at: this.lease.now(),
+      worker: this.lease.ref.worker,
+      token: this.lease.ref.token,
+      provider,
+      ...(durationMs === undefined ? {} : { durationMs }),
+    };
+  }
+
+  event(name: string, rule: string, delivery: Delivery | null, detail: NonNullable<RecordEvent['detail']>): RecordEvent {
+    const of = delivery === null ? {} : { deliveryId: delivery.id };
+    return { at: this.lease.now(), name, rule, actor: this.lease.ref.worker, clock: 'store', detail, ...of };
+  }
+
+  /** The claim itself, and whom it fenced: where the last holder left without a word, its lease ran out. */
+  claim(): RecordEvent[] {
+    const { record } = this.lease;
+    const claimed = this.event('claimed', 'claim.due', null, { token: record.lockToken, claims: record.claims });
+    const takenOver = record.barrenClaims > 1 || record.deliveries.some((delivery) => delivery.intentAt !== null);
+    return takenOver ? [this.event('fenced', 'lease.expired', null, { token: record.lockToken - 1 }), claimed] : [claimed];
+  }
+}
