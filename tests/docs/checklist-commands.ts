@@ -14,7 +14,7 @@ const PROGRAMS = new Set(
 );
 
 /** Code spans with blanks in them that are no commands. */
-export const NOT_COMMANDS = [/^state: 'pending'$/, /^\[[^\]]*\]$/];
+const NOT_COMMANDS = [/^state: 'pending'$/, /^\[[^\]]*\]$/];
 
 const FENCE = /^\s*```(\w*)\s*$/;
 
@@ -55,7 +55,7 @@ export function codeSpans(line: string): string[] {
 }
 
 /** Whether a code span outside of blocks is a command: it starts with a program, after any assignments. */
-export function isCommand(span: string): boolean {
+function isCommand(span: string): boolean {
   const [program = ''] = span.replace(/^([A-Z_]+=\S+ )+/, '').split(' ');
   return PROGRAMS.has(program);
 }
