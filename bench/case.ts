@@ -23,7 +23,7 @@ export interface Finding {
   readonly name: string;
   readonly rounds: readonly number[];
   readonly median: number;
-  readonly unit: '%' | '×' | 'MB';
+  readonly unit: '%' | '×' | 'MiB';
   /** What it is held to; null: printed for the reader alone. */
   readonly target: { readonly atLeast: number } | { readonly atMost: number } | null;
 }

@@ -1,5 +1,6 @@
 import { createServer as createHttpServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { RequestHandler } from 'express';
 import { type Embedded, openEmbedded } from './adapters/embedded/embedded.js';
 import { createSystemChance } from './adapters/system/system-chance.js';
 import { createSystemClock } from './adapters/system/system-clock.js';
@@ -10,6 +11,7 @@ import { webhookChannel } from './channels/webhook.js';
 import type { Config } from './config.js';
 import { type Admission, createAdmission } from './ingress/admission.js';
 import { deskRoutes } from './ingress/desk.js';
+import { apiGuards } from './ingress/guards.js';
 import { healthRoutes } from './ingress/health.js';
 import { createServer } from './ingress/server.js';
 import { createPipeline, type Pipeline } from './pipeline/pipeline.js';
@@ -65,19 +67,9 @@ export async function wire({ config, log, version, onFatal }: Options): Promise<
   });
 
   let draining = false;
-  const http = createApi({
-    config,
-    log,
-    version,
-    reader,
-    queue,
-    metrics,
-    admission,
-    pipeline,
-    sink,
-    probe: embedded.probe,
-    draining: () => draining,
-  });
+  const { probe } = embedded;
+  const parts = { config, log, version, reader, queue, metrics, admission, pipeline, sink, probe, draining: () => draining };
+  const http = createApi({ ...parts, guards: await apiGuards(config) });
 
   const close = async (): Promise<void> => {
     draining = true;
@@ -113,12 +105,13 @@ interface ApiParts extends Pick<Options, 'config' | 'log' | 'version'>, Pick<Emb
   readonly admission: Admission;
   readonly pipeline: Pipeline;
   readonly sink: DevelopmentSink | null;
+  readonly guards: readonly RequestHandler[];
   readonly draining: () => boolean;
 }
 
 /** Everything that is served over HTTP, and where. */
 function createApi(parts: ApiParts): Server {
-  const { config, log, version, reader, queue, metrics, admission, pipeline, sink, probe, draining } = parts;
+  const { config, log, version, reader, queue, metrics, admission, pipeline, sink, guards, probe, draining } = parts;
   const clock = createSystemClock();
   const health = healthRoutes({
     service: { name: 'signalbox', version },
@@ -134,8 +127,7 @@ function createApi(parts: ApiParts): Server {
   const server = createServer({
     ids: createSystemIds(),
     clock,
-    corsOrigins: config.corsOrigins,
-    rateLimitPerMinute: config.rateLimitPerMinute,
+    guards,
     onServed(served) {
       metrics.http(served.method, served.route, served.status, served.durationMs / 1000);
       log.debug(served, 'request served');

@@ -19,7 +19,7 @@ async function run({ rounds, progress }: CaseOptions): Promise<CaseResult> {
   const samples: Sample[] = [];
   const weigh = (contestant: string, args: readonly string[], env: NodeJS.ProcessEnv) => async (round: number) => {
     progress(`round ${round}: ${contestant}`);
-    samples.push({ contestant, round, figures: { 'resident MB': await residentMb(args, env) } });
+    samples.push({ contestant, round, figures: { 'resident MiB': await residentMb(args, env) } });
   };
   const main = [join(ROOT, 'dist/main.js')];
   await rotate(rounds, [
@@ -27,13 +27,13 @@ async function run({ rounds, progress }: CaseOptions): Promise<CaseResult> {
     weigh(WITHOUT_SINK, main, { SINK: 'off', SMTP_URL: 'smtp://127.0.0.1:2525' }),
     weigh(BARE, ['--eval', 'console.log("ready"); setInterval(() => {}, 1000)'], {}),
   ]);
-  const of = (contestant: string): readonly number[] => figuresOf(samples, contestant, 'resident MB');
+  const of = (contestant: string): readonly number[] => figuresOf(samples, contestant, 'resident MiB');
   return {
     name: embeddedIdle.name,
     items: 1,
     samples,
-    findings: [finding(DEFAULT, 'MB', of(DEFAULT), { atMost: 90 }), finding(WITHOUT_SINK, 'MB', of(WITHOUT_SINK), { atMost: 90 })],
-    notes: [`Resident set ${IDLE_MS / 1000} s after the process said that it was ready; MB of 10⁶ bytes.`],
+    findings: [finding(DEFAULT, 'MiB', of(DEFAULT), { atMost: 90 }), finding(WITHOUT_SINK, 'MiB', of(WITHOUT_SINK), { atMost: 90 })],
+    notes: [`Resident set ${IDLE_MS / 1000} s after the process said that it was ready; MiB, as \`ps\` and /proc count.`],
   };
 }
 
@@ -45,7 +45,7 @@ async function residentMb(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   try {
     await ready(child);
     await setTimeout(IDLE_MS);
-    return residentKilobytes(child.pid ?? 0) / 1000;
+    return residentKilobytes(child.pid ?? 0) / 1024;
   } finally {
     child.kill('SIGTERM');
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');

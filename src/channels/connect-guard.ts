@@ -2,7 +2,7 @@ import type { LookupAddress } from 'node:dns';
 import { lookup as systemLookup } from 'node:dns/promises';
 import { isIP, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import { buildConnector } from 'undici';
+import type { buildConnector } from 'undici';
 
 /** Resolves a name to every address it has; rejects when it has none. */
 export type Resolve = (hostname: string) => Promise<readonly string[]>;
@@ -34,8 +34,8 @@ export class AddressRefusedError extends Error {
 export interface ConnectGuard {
   /** Parses and checks what can be checked without a lookup. Throws {@link AddressRefusedError}. */
   check(url: string): URL;
-  /** Opens connections for undici, only to addresses that were checked after the lookup. */
-  readonly connector: ReturnType<typeof buildConnector>;
+  /** Opens connections for undici, only to addresses that were checked after the lookup. undici comes from the caller, who loads it late. */
+  connector(build: typeof buildConnector): ReturnType<typeof buildConnector>;
 }
 
 type Block = readonly [ipaddr.IPv4 | ipaddr.IPv6, number];
@@ -55,12 +55,6 @@ const GLOBAL_UNICAST: Block = ipaddr.parseCIDR('2000::/3');
 export function connectGuard(options: ConnectGuardOptions): ConnectGuard {
   const allow = parseAllowList(options.allow ?? []);
   const resolve = options.resolve ?? resolveBySystem;
-  const guarded = buildConnector({
-    timeout: options.connectTimeoutMs,
-    lookup: checkedLookup(resolve, (address) => isAllowed(address, allow.blocks)),
-  });
-  const free = buildConnector({ timeout: options.connectTimeoutMs, lookup: checkedLookup(resolve, () => true) });
-
   return {
     check(text) {
       const url = parse(text);
@@ -69,11 +63,16 @@ export function connectGuard(options: ConnectGuardOptions): ConnectGuard {
       if (!allow.hosts.has(hostAndPort(url)) && isRefusedLiteral(url.hostname, allow.blocks)) throw new AddressRefusedError();
       return url;
     },
-    connector(target, callback) {
-      const port = target.port === '' ? defaultPort(target.protocol) : target.port;
-      if (allow.hosts.has(`${target.hostname}:${port}`)) return free(target, callback);
-      if (isRefusedLiteral(target.hostname, allow.blocks)) return callback(new AddressRefusedError(), null);
-      return guarded(target, callback);
+    connector(build) {
+      const timeout = options.connectTimeoutMs;
+      const guarded = build({ timeout, lookup: checkedLookup(resolve, (address) => isAllowed(address, allow.blocks)) });
+      const free = build({ timeout, lookup: checkedLookup(resolve, () => true) });
+      return (target, callback) => {
+        const port = target.port === '' ? defaultPort(target.protocol) : target.port;
+        if (allow.hosts.has(`${target.hostname}:${port}`)) return free(target, callback);
+        if (isRefusedLiteral(target.hostname, allow.blocks)) return callback(new AddressRefusedError(), null);
+        return guarded(target, callback);
+      };
     },
   };
 }

@@ -1,5 +1,5 @@
 import { Webhook } from 'standardwebhooks';
-import { Agent, type Dispatcher } from 'undici';
+import type { Agent, Dispatcher } from 'undici';
 import type { Channel, Effect, Outcome } from '../ports/channel.js';
 import type { Clock, Timer, Timers } from '../ports/clock.js';
 import { AddressRefusedError, type ConnectGuard, type ConnectGuardOptions, connectGuard, hostAndPort } from './connect-guard.js';
@@ -35,24 +35,32 @@ export function webhookChannel(options: WebhookChannelOptions): Channel & { clos
   const signers = options.secrets.map((secret) => new Webhook(secret));
   if (signers.length === 0) throw new TypeError('The webhook channel needs at least one secret');
   const guard = connectGuard({ ...options, connectTimeoutMs: options.connectTimeoutMs ?? 5000 });
-  const agent = new Agent({
-    connect: guard.connector,
-    connections: options.connectionsPerHost ?? CONNECTIONS_PER_HOST,
-    headersTimeout: options.headersTimeoutMs ?? 15_000,
-    bodyTimeout: BODY_MS,
-    keepAliveTimeout: 4000,
-    pipelining: 1,
-  });
+  let opened: Promise<Agent> | undefined;
+  // Loaded with the first webhook: undici takes 9 MB that a process without webhooks need not have.
+  const open = async (): Promise<Agent> => {
+    const { Agent, buildConnector } = await import('undici');
+    return new Agent({
+      connect: guard.connector(buildConnector),
+      connections: options.connectionsPerHost ?? CONNECTIONS_PER_HOST,
+      headersTimeout: options.headersTimeoutMs ?? 15_000,
+      bodyTimeout: BODY_MS,
+      keepAliveTimeout: 4000,
+      pipelining: 1,
+    });
+  };
   return {
     name: 'webhook',
     effectClass: 'idempotent',
     concurrency: options.connectionsPerHost ?? CONNECTIONS_PER_HOST,
     provider: (recipient) => (URL.canParse(recipient) ? hostAndPort(new URL(recipient)) : 'invalid'),
-    close: () => agent.destroy(),
+    close: async () => (await opened)?.destroy(),
     async send(effect, signal) {
       if (signal.aborted) return abortedOutcome(false);
       const url = checked(guard, effect.recipient);
       if (url === null) return failureOutcome(new AddressRefusedError(), false);
+      opened ??= open();
+      const agent = await opened;
+      if (signal.aborted) return abortedOutcome(false);
       const body = JSON.stringify(payloadOf(effect));
       const headers = headersOf(effect, body, signers, new Date(options.clock.now()));
       return exchange(agent, { origin: url.origin, path: url.pathname + url.search, method: 'POST', headers, body }, signal, options);

@@ -1,14 +1,10 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
-import cors from 'cors';
 import express, { type Express, type Request, type RequestHandler, type Router } from 'express';
 import helmet from 'helmet';
-import { RateLimiterMemory } from 'rate-limiter-flexible';
-import { SignalboxError } from '../errors.js';
 import type { Ids } from '../ports/chance.js';
 import type { Clock } from '../ports/clock.js';
 import { jsonBody } from './body.js';
-import { identityOf } from './identity.js';
 import { notFound, type OnInternalError, problemHandler } from './problem.js';
 import { correlationOf, requestId } from './request-id.js';
 
@@ -25,9 +21,8 @@ export interface Served {
 export interface ServerOptions {
   readonly ids: Ids;
   readonly clock: Clock;
-  readonly corsOrigins: readonly string[];
-  /** Requests per client and minute; 0 for no limit. */
-  readonly rateLimitPerMinute: number;
+  /** Who may pass to the API at all, in order: CORS, rate limit. */
+  readonly guards: readonly RequestHandler[];
   readonly onServed: (served: Served) => void;
   readonly onInternalError: OnInternalError;
   /** Outside the API, so neither limited nor read: health, metrics. */
@@ -50,8 +45,7 @@ export function createServer(options: ServerOptions): Express {
   app.use(served(options.clock, options.onServed));
   app.use(securityHeaders());
   for (const { path, router } of options.mounted) app.use(path, router);
-  if (options.corsOrigins.length > 0) app.use('/api', cors({ origin: options.corsOrigins.includes('*') ? '*' : [...options.corsOrigins] }));
-  if (options.rateLimitPerMinute > 0) app.use('/api', rateLimit(options.rateLimitPerMinute));
+  for (const guard of options.guards) app.use('/api', guard);
   app.use('/api', jsonBody);
   for (const { path, router } of options.api) app.use(path, router);
   for (const router of options.open) app.use(router);
@@ -93,22 +87,4 @@ function routeOf(request: Request): string {
   const pattern: unknown = Array.isArray(path) ? path[0] : path;
   if (typeof pattern !== 'string') return 'unmatched';
   return `${request.baseUrl}${pattern === '/' && request.baseUrl !== '' ? '' : pattern}`;
-}
-
-function rateLimit(perMinute: number): RequestHandler {
-  const limiter = new RateLimiterMemory({ points: perMinute, duration: 60 });
-  return (request, response, next) => {
-    const { tenant, principal } = identityOf(request);
-    limiter.consume(`${tenant}/${principal}/${request.ip ?? ''}`).then(
-      (state) => {
-        response.setHeader('RateLimit-Policy', `"default";q=${perMinute};w=60`);
-        response.setHeader('RateLimit', `"default";r=${state.remainingPoints};t=${Math.ceil(state.msBeforeNext / 1000)}`);
-        next();
-      },
-      (refusal: unknown) => {
-        const waitMs = typeof refusal === 'object' && refusal !== null && 'msBeforeNext' in refusal ? Number(refusal.msBeforeNext) : 1000;
-        next(new SignalboxError('rate-limited', `More than ${perMinute} requests in a minute`, { retryAfterS: waitMs / 1000 }));
-      },
-    );
-  };
 }
