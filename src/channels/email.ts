@@ -29,11 +29,16 @@ export interface EmailChannelOptions {
   readonly replyTimeoutMs?: number;
   /** Connections at a time. Default: 8. */
   readonly maxConnections?: number;
-  /** Milliseconds that an unused connection is kept for the next message. Default: 15,000. */
+  /** Milliseconds that an unused connection is kept for the next message. Default: 60,000. */
   readonly idleMs?: number;
 }
 
 const MAX_CONNECTIONS = 8;
+/**
+ * Who is connected need not connect after the intent to send was stored, when a crash would leave the e-mail in doubt
+ * though nothing was sent. Relays keep a connection 5 minutes (RFC 5321 §4.5.3.2.7), and one that does not is replaced.
+ */
+const IDLE_MS = 60_000;
 /** What may stand in the left side of a Message-ID without quotes (RFC 5322 dot-atom, no dots needed). */
 const MESSAGE_ID_SAFE = /^[A-Za-z0-9_.+=-]{1,200}$/;
 /** One address, nothing that an address list, a header or an SMTP command could be made of. */
@@ -113,7 +118,7 @@ function poolFor(options: EmailChannelOptions): SmtpPool {
     timers: options.timers,
     credentials: options.credentials,
     maxConnections: options.maxConnections ?? MAX_CONNECTIONS,
-    idleMs: options.idleMs ?? 15_000,
+    idleMs: options.idleMs ?? IDLE_MS,
     connection: {
       host: options.host,
       port: options.port,

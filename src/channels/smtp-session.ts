@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import SMTPConnection, { type SMTPConnectionOptions } from 'nodemailer/lib/smtp-connection';
 import { ABORTED, ENDED, type SmtpError, SmtpFailure, type SmtpPhase } from './smtp-outcome.js';
@@ -28,6 +29,7 @@ interface Operation {
  */
 export class SmtpSession {
   readonly #connection: SMTPConnection;
+  readonly #replyTimeoutMs: number | undefined;
   #phase: SmtpPhase = 'session';
   #operation: Operation | null = null;
   #ended = false;
@@ -36,6 +38,7 @@ export class SmtpSession {
 
   constructor(options: SMTPConnectionOptions) {
     // socketCloseTimeout 0: close() destroys the socket instead of waiting for the peer, so an abort takes effect at once.
+    this.#replyTimeoutMs = options.socketTimeout;
     this.#connection = new SMTPConnection({ ...options, socketCloseTimeout: 0 });
     this.#connection.on('error', (error: SmtpError) => this.#fail(error));
     this.gone = new Promise((resolve) => {
@@ -101,13 +104,24 @@ export class SmtpSession {
     return new Promise((resolve, reject) => {
       const operation: Operation = { resolve, reject };
       this.#operation = operation;
+      this.#limitSilence(this.#replyTimeoutMs);
       start((error, reply) => {
         if (this.#operation !== operation) return;
         if (error !== null) return this.#fail(error);
         this.#operation = null;
+        this.#limitSilence(0);
         resolve(reply ?? '');
       });
     });
+  }
+
+  /**
+   * nodemailer's limit goes on while nothing is asked of the relay, and would end an idle connection long before its
+   * time; how long that one is kept is the pool's to say. Before there is a socket, nodemailer sets the limit itself.
+   */
+  #limitSilence(ms: number | undefined): void {
+    const socket = this.#connection._socket as Socket | null | undefined;
+    if (ms !== undefined) socket?.setTimeout?.(ms);
   }
 
   #fail(error: SmtpError): void {

@@ -25,12 +25,14 @@ export async function startSmtpSink(sink: Sink, options: SmtpSinkOptions): Promi
   const sockets = new SocketsByPort();
   /** What was decided at RCPT TO for the message that is under way. */
   const decided = new WeakMap<SMTPServerSession, Map<string, Step>>();
-  const server = new SMTPServer({
+  const server = new PromptServer({
     disabledCommands: ['AUTH', 'STARTTLS'],
     disableReverseLookup: true,
     logger: false,
     size: 10 * 1024 * 1024,
     closeTimeout: 1,
+    // As long as RFC 5321 §4.5.3.2.7 asks for: it is the client who ends an idle connection.
+    socketTimeout: 5 * 60_000,
     onMailFrom(_address, session, done) {
       decided.delete(session);
       done();
@@ -67,6 +69,25 @@ export async function startSmtpSink(sink: Sink, options: SmtpSinkOptions): Promi
         sockets.cutAll();
       }),
   };
+}
+
+/**
+ * Greets at once. smtp-server waits 100 ms first, to catch spammers that talk before their turn, and has no option
+ * against it; a sink has no spammers, and every new connection's first mail would be shown that much later.
+ *
+ * Done by making the call that its timer is going to make, and leaving that one without effect. Where a later version
+ * no longer works like that (greets by itself, or calls it otherwise), nothing is done, and the greeting comes when
+ * that version sends it.
+ */
+class PromptServer extends SMTPServer {
+  override connect(...args: Parameters<SMTPServer['connect']>): void {
+    super.connect(...args);
+    const connection = [...this.connections].findLast((candidate) => candidate._socket === args[0]);
+    if (connection === undefined || connection._ready || typeof connection.connectionReady !== 'function') return;
+    const greet = connection.connectionReady.bind(connection);
+    connection.connectionReady = () => {};
+    greet();
+  }
 }
 
 /** smtp-server does not show its sockets, but a session knows its peer's port, and so does the socket. */

@@ -1,7 +1,8 @@
-import express, { type ErrorRequestHandler, type Request, type Response, type Router } from 'express';
+import express, { type Request, type Response, type Router } from 'express';
 import { z } from 'zod';
 import { behaviourSchema, SINK_CHANNELS } from './behaviour.js';
 import { sinkPage } from './page.js';
+import { problemOf, sendInvalid, sendProblem } from './problem.js';
 import { webhookReceiver } from './receive-webhook.js';
 import type { ListQuery, Sink } from './sink.js';
 
@@ -49,36 +50,28 @@ export function sinkRouter(sink: Sink): Router {
     response.json({ scripts: sink.behaviours.state() });
   });
   router.put('/behaviour', express.json({ limit: '256kb' }), (request, response) => {
+    // The parser leaves alone what does not say that it is JSON.
+    if (request.body === undefined)
+      return sendProblem(response, 'unsupported-media-type', 'The body must be JSON, sent as application/json');
     const parsed = behaviourSchema.safeParse(request.body);
-    if (!parsed.success) return invalid(response, parsed.error);
+    if (!parsed.success) return sendInvalid(response, parsed.error, 'body');
     sink.behaviours.set(parsed.data);
     response.json({ scripts: sink.behaviours.state() });
   });
   router.delete('/behaviour', (request, response) => {
     const parsed = resetSchema.safeParse(request.query);
-    if (!parsed.success) return invalid(response, parsed.error);
+    if (!parsed.success) return sendInvalid(response, parsed.error, 'query');
     sink.behaviours.reset(parsed.data.channel, parsed.data.name);
     // Whoever resets wants things to go on, not to wait for connections that nobody will ever answer.
     sink.letGo();
     response.status(204).end();
   });
-  router.use(onError);
+  router.use(problemOf);
   return router;
 }
 
 function list(sink: Sink, request: Request, response: Response): void {
   const parsed = listSchema.safeParse(request.query);
   if (parsed.success) response.json(sink.list(parsed.data as ListQuery));
-  else invalid(response, parsed.error);
+  else sendInvalid(response, parsed.error, 'query');
 }
-
-function invalid(response: Response, error: z.ZodError): void {
-  const errors = error.issues.map(({ path, message }) => ({ pointer: path.map((part) => `/${String(part)}`).join(''), detail: message }));
-  response.status(400).json({ title: 'The request is not valid', errors });
-}
-
-/** Unreadable JSON, or too many scripts. */
-const onError: ErrorRequestHandler = (error: Error & { status?: number }, _request, response, _next) => {
-  const status = error instanceof RangeError ? 400 : (error.status ?? 500);
-  response.status(status).json({ title: status < 500 ? error.message : 'Something went wrong in the sink', errors: [] });
-};

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import PostalMime from 'postal-mime';
@@ -128,6 +129,31 @@ describe('Connections', () => {
       kind: 'retry',
       failure: { code: 'smtp_disconnected' },
     });
+  });
+
+  test('are kept a minute by default', async () => {
+    const server = await relay({});
+    const delays: number[] = [];
+    const noting = {
+      ...timers,
+      after(ms: number, run: () => void) {
+        delays.push(ms);
+        return timers.after(ms, run);
+      },
+    };
+    await channelTo(server.port, { timers: noting }).send(effectTo('a@example.org'), noAbort());
+    expect(delays).toEqual([60_000]);
+  });
+
+  test('may be idle for longer than the relay may be silent', async () => {
+    const server = await relay({});
+    const channel = channelTo(server.port, { replyTimeoutMs: 200 });
+    await channel.warmUp(noAbort());
+    await sleep(450);
+    await channel.send(effectTo('a@example.org', { operationId: 'op-1' }), noAbort());
+    await sleep(450);
+    expect(await channel.send(effectTo('a@example.org', { operationId: 'op-2' }), noAbort())).toMatchObject({ kind: 'done' });
+    expect(server.connections()).toBe(1);
   });
 
   test('end politely when they have been idle long enough', async () => {

@@ -1,4 +1,7 @@
 // biome-ignore-all lint/suspicious/noThenProperty: the word reads best in a script, and nobody awaits one
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import express from 'express';
 import supertest from 'supertest';
@@ -175,6 +178,50 @@ describe('E-mails at the sink', () => {
     expect((await listed()).counters.email).toMatchObject({ arrivals: 1, effects });
     expect(await email.send(effectTo('bob@example.org', { operationId: 'op-2' }), noAbort())).toMatchObject({ kind: 'done' });
   });
+
+  test('on a kept connection are waited for no longer than on a fresh one', async () => {
+    expect(await email.send(effectTo('alice@example.org'), noAbort())).toMatchObject({ kind: 'done' });
+    await script({ channel: 'email', steps: [{ do: 'hang' }] });
+    const outcome = await email.send(effectTo('alice@example.org', { operationId: 'op-2' }), noAbort());
+    expect(outcome).toMatchObject({ kind: 'unknown', failure: { code: 'smtp_timeout' } });
+  });
+
+  test('on a kept connection that is being closed (421) go over another one within the same attempt', async () => {
+    expect(await email.send(effectTo('alice@example.org'), noAbort())).toMatchObject({ kind: 'done' });
+    await script({ channel: 'email', steps: [{ do: 'status', status: 421 }] });
+    const outcome = await email.send(effectTo('alice@example.org', { operationId: 'op-2' }), noAbort());
+    expect(outcome).toMatchObject({ kind: 'done' });
+    expect((await listed()).counters.email).toMatchObject({ effects: 2, duplicates: 0, refused: 1 });
+  });
+
+  test('are greeted at once on a fresh connection, where smtp-server itself would wait 100 ms', async () => {
+    const waits: number[] = [];
+    for (let count = 0; count < 10; count += 1) {
+      const from = performance.now();
+      const socket = connect(standalone.smtpPort, '127.0.0.1');
+      const [greeting] = (await once(socket, 'data')) as [Buffer];
+      waits.push(performance.now() - from);
+      socket.destroy();
+      expect(greeting.toString()).toMatch(/^220 .*\r\n$/);
+    }
+    // Of ten the fastest: a busy machine may delay some, smtp-server's wait would delay all.
+    expect(Math.min(...waits)).toBeLessThan(60);
+  });
+
+  test('are greeted once only, also after the time that smtp-server would wait', async () => {
+    const socket = connect(standalone.smtpPort, '127.0.0.1').setEncoding('utf8');
+    let said = '';
+    socket.on('data', (text: string) => {
+      said += text;
+    });
+    await once(socket, 'data');
+    await sleep(150);
+    socket.write('EHLO client.test\r\nQUIT\r\n');
+    await once(socket, 'close');
+    expect(said.match(/^220 /gm)).toHaveLength(1);
+    expect(said).toMatch(/^250 /m);
+    expect(said).toMatch(/^221 /m);
+  });
 });
 
 describe('Over HTTP the sink', () => {
@@ -208,18 +255,46 @@ describe('Over HTTP the sink', () => {
     [{ steps: [{ do: 'explode' }] }, '/steps/0/do'],
     [{ steps: [{ do: 'status' }] }, '/steps/0/status'],
     [{ steps: [{ do: 'delay' }] }, '/steps/0/delayMs'],
-    [{ steps: [{ do: 'ok', colour: 'red' }] }, '/steps/0'],
-    [{ steps: [], surprise: 1 }, ''],
+    [{ steps: [{ do: 'ok', colour: 'red' }] }, '/steps/0/colour'],
+    [{ steps: [], surprise: 1 }, '/surprise'],
+    [{ steps: [], 'a/b~c': 1 }, '/a~1b~0c'],
+    [{ then: { do: 'explode' } }, '/then/do'],
+    [{ then: { do: 'ok', colour: 'red' } }, '/then/colour'],
+    [{ then: 'explode' }, '/then'],
+    [[], ''],
     [{ channel: 'pigeon' }, '/channel'],
   ])('refuses the script %j and says where it is wrong', async (body, pointer) => {
-    const response = await http().put('/sink/behaviour').send(body).expect(400);
-    expect(response.body).toMatchObject({ title: expect.any(String), errors: [{ pointer, detail: expect.any(String) }] });
+    const response = await http()
+      .put('/sink/behaviour')
+      .send(body)
+      .expect(400)
+      .expect('content-type', /^application\/problem\+json/);
+    expect(response.body).toEqual({
+      type: 'urn:signalbox:problem:invalid-request',
+      title: 'The request is not valid',
+      status: 400,
+      detail: expect.stringContaining(pointer === '' ? 'The body' : pointer),
+      code: 'invalid-request',
+      errors: [{ pointer, detail: expect.any(String) }],
+    });
   });
 
-  test('refuses what is not JSON, and queries that it does not know', async () => {
-    await http().put('/sink/behaviour').set('content-type', 'application/json').send('{"steps":').expect(400);
-    await http().get('/sink/deliveries?since=yesterday').expect(400);
-    await http().get('/sink/deliveries?limit=5').expect(400);
+  test.each([
+    ['broken JSON', 'application/json', '{"steps":', 400, 'malformed-json'],
+    ['something else than JSON', 'text/plain', 'steps', 415, 'unsupported-media-type'],
+    ['too much', 'application/json', JSON.stringify({ name: 'x'.repeat(300_000) }), 413, 'payload-too-large'],
+  ])('answers %s with a problem', async (_title, type, body, status, code) => {
+    const response = await http().put('/sink/behaviour').set('content-type', type).send(body).expect(status);
+    expect(response.type).toBe('application/problem+json');
+    expect(response.body).toMatchObject({ type: `urn:signalbox:problem:${code}`, status, code, detail: expect.any(String) });
+  });
+
+  test('refuses queries that it does not know, and names them', async () => {
+    for (const query of ['since=yesterday', 'limit=5']) {
+      const response = await http().get(`/sink/deliveries?${query}`).expect(400);
+      expect(response.type).toBe('application/problem+json');
+      expect(response.body).toMatchObject({ code: 'invalid-request', errors: [{ pointer: `?${query.split('=')[0]}` }] });
+    }
     await http().get('/sink/deliveries?since=2026-01-01T00:00:00Z').expect(200);
   });
 });
