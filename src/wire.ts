@@ -25,6 +25,9 @@ import { createMetrics, type Metrics } from './telemetry/metrics.js';
 import { notificationRoutes } from './workloads/notifications/routes.js';
 import { notificationsWorkload } from './workloads/notifications/workload.js';
 
+/** After the drain, how long answers that are being written may take. */
+const LAST_ANSWERS_MS = 500;
+
 /** The whole platform of one process, put together and not yet started. */
 export interface App {
   /** Binds the port and begins to work. Rejects when the port is taken. Resolves with the port it really has. */
@@ -74,7 +77,7 @@ export async function wire({ config, log, version, onFatal }: Options): Promise<
   const close = async (): Promise<void> => {
     draining = true;
     await drain(admission, pipeline);
-    await closeServer(http);
+    await closeServer(http, timers);
     await Promise.all([email.close(), webhook.close(), sink?.stop()]);
     await embedded.close();
   };
@@ -155,11 +158,14 @@ async function drain(admission: Admission, pipeline: Pipeline): Promise<void> {
   admission.stop();
 }
 
-async function closeServer(http: Server): Promise<void> {
+/** Answers under way are finished; connections that send nothing, or never finish their request, are cut. */
+async function closeServer(http: Server, timers: Timers): Promise<void> {
   if (!http.listening) return;
   const closed = new Promise<void>((resolve) => http.close(() => resolve()));
   http.closeIdleConnections();
+  const cut = timers.after(LAST_ANSWERS_MS, () => http.closeAllConnections());
   await closed;
+  cut.cancel();
 }
 
 function listen(http: Server, config: Config): Promise<number> {

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { NextFunction, Request, RequestHandler } from 'express';
 import { type FieldError, SignalboxError } from '../errors.js';
 
@@ -49,7 +50,10 @@ function read(request: Request, next: NextFunction): void {
   request.once('end', () => {
     try {
       if (length > BODY_LIMIT) throw tooLarge();
-      request.body = parse(Buffer.concat(chunks, length).toString('utf8'));
+      const bytes = Buffer.concat(chunks, length);
+      // Replaced silently, what was stored would not be what was sent.
+      if (!isUtf8(bytes)) throw malformed('must be UTF-8');
+      request.body = parse(bytes.toString('utf8'));
     } catch (error) {
       next(error);
       return;
@@ -66,22 +70,24 @@ function tooLarge(): SignalboxError {
 
 /** @throws SignalboxError `malformed-json`, or `invalid-request` naming the place */
 function parse(text: string): unknown {
-  const body = parseObject(text);
+  const body = parseJson(text);
   const problem = inspect(body, '', 1);
   if (problem !== null) throw new SignalboxError('invalid-request', `${problem.pointer} ${problem.detail}`, { fields: [problem] });
   return body;
 }
 
-function parseObject(text: string): unknown {
+function parseJson(text: string): unknown {
   // An empty body is an empty object; a byte order mark is allowed to be there.
   if (text === '') return {};
   try {
-    const body: unknown = JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text);
-    if (typeof body === 'object' && body !== null) return body;
+    return JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text);
   } catch {
-    // Said below.
+    throw malformed('must be valid JSON');
   }
-  throw new SignalboxError('malformed-json', 'The body is not valid JSON', { fields: [{ pointer: '', detail: 'must be valid JSON' }] });
+}
+
+function malformed(detail: string): SignalboxError {
+  return new SignalboxError('malformed-json', 'The body is not valid JSON', { fields: [{ pointer: '', detail }] });
 }
 
 function inspect(value: unknown, pointer: string, depth: number): FieldError | null {

@@ -25,7 +25,7 @@ export interface ResolveRequest {
 export interface Amend {
   /**
    * Open deliveries end as `cancelled`; what a worker holds just now is cancelled by it before its next intent.
-   * Throws `not-found`; `conflict` when the record is at rest already.
+   * A second call changes nothing. Throws `not-found`; `conflict` when the record came to rest otherwise.
    */
   cancel(key: RecordKey, actor: string): Promise<WorkRecord>;
   /** Throws `not-found`; `conflict` when nothing (or more than one, unnamed) is held; `record-busy` while a worker has it. */
@@ -69,6 +69,8 @@ export function createAmend(deps: Deps): Amend {
     async cancel(key, actor) {
       for (let tries = 1; tries <= TRIES; tries += 1) {
         const record = await read(key);
+        // Asked again by someone who did not hear the answer: it is as they wished.
+        if (record.dueAt === null && record.cancelRequestedAt !== null) return record;
         if (record.dueAt === null) throw new SignalboxError('conflict', `The record is at rest already: ${record.status}`);
         const now = clock.now();
         const request: RecordEvent = { at: now, name: 'cancel-requested', rule: 'cancel.requested', actor, clock: 'worker' };
@@ -85,6 +87,7 @@ export function createAmend(deps: Deps): Amend {
     async resolve(key, request) {
       for (let tries = 1; tries <= TRIES; tries += 1) {
         const record = await read(key);
+        if (isResolvedSo(record, request)) return record;
         const result = await write(record, resolveEdit(record, heldDelivery(record, request.deliveryId), request, clock.now()));
         if (typeof result === 'object') return result;
         if (result === 'leased') break;
@@ -103,6 +106,14 @@ function cancelEdit(record: WorkRecord, request: RecordEvent, now: number): Edit
   return { deliveries: cancelled, ledger: [], events: [request, ...events], cancelRequestedAt: record.cancelRequestedAt ?? now };
 }
 
+/** The same answer given again to the same named delivery: whoever did not hear ours asks twice. */
+function isResolvedSo(record: WorkRecord, { deliveryId, resolution }: ResolveRequest): boolean {
+  const delivery = record.deliveries.find((each) => each.id === deliveryId);
+  return delivery !== undefined && delivery.status !== 'held' && delivery.reason === ruleOf(resolution);
+}
+
+const ruleOf = (resolution: Resolution): string => `resolve.${resolution}`;
+
 function heldDelivery(record: WorkRecord, deliveryId: string | undefined): Delivery {
   const held = record.deliveries.filter(
     (delivery) => delivery.status === 'held' && (deliveryId === undefined || delivery.id === deliveryId),
@@ -118,7 +129,7 @@ function heldDelivery(record: WorkRecord, deliveryId: string | undefined): Deliv
 }
 
 function resolveEdit(record: WorkRecord, held: Delivery, request: ResolveRequest, now: number): Edit {
-  const rule = `resolve.${request.resolution}`;
+  const rule = ruleOf(request.resolution);
   const entry: LedgerEntry = {
     operationId: held.operationId,
     deliveryId: held.id,

@@ -27,8 +27,17 @@ interface State {
   probing: boolean;
 }
 
-/** Closed breakers hold nothing worth keeping: past this many, the oldest of them are forgotten. */
+/** Breakers that are remembered: providers' names come from clients, so there may be any number. */
 const REMEMBERED = 1000;
+
+/** First goes what holds nothing worth keeping, then whoever was first: a forgotten open breaker costs a few calls to open again. */
+function forget(states: Map<string, State>, now: number): void {
+  for (const [name, { openUntil, probing }] of states) if (openUntil === null || (openUntil <= now && !probing)) states.delete(name);
+  for (const name of states.keys()) {
+    if (states.size < REMEMBERED) return;
+    states.delete(name);
+  }
+}
 
 /**
  * One circuit breaker per provider: closed → (failures in a row) → open → (after a while) half-open, where one call
@@ -40,12 +49,7 @@ export function createBreakers(clock: Clock, settings: BreakerSettings, watch: W
   const stateOf = (provider: string): State => {
     const known = states.get(provider);
     if (known !== undefined) return known;
-    if (states.size >= REMEMBERED) {
-      for (const [name, state] of states) {
-        if (state.openUntil === null) states.delete(name);
-        if (states.size < REMEMBERED) break;
-      }
-    }
+    if (states.size >= REMEMBERED) forget(states, clock.monotonic());
     const fresh: State = { failures: 0, openUntil: null, probing: false };
     states.set(provider, fresh);
     return fresh;

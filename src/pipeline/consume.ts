@@ -70,7 +70,7 @@ class Worker implements Consumer {
   constructor(deps: ConsumerDeps) {
     this.#deps = deps;
     this.#leases = createLeaseKeeper(deps);
-    this.#deliverDeps = { ...deps, places: createPlaces(), draining: () => this.#stopping };
+    this.#deliverDeps = { ...deps, places: createPlaces(deps.timers, deps.chance), draining: () => this.#stopping };
   }
 
   start(): void {

@@ -94,11 +94,12 @@ class Pass {
     }
 
     const provider = channel.provider(current.recipient);
-    const leave = await this.deps.places.take(provider, channel.concurrency);
+    const place = await this.deps.places.take(provider, channel.concurrency);
+    if ('retryInMs' in place) return this.putOff(current, 'provider.busy', this.lease.now() + place.retryInMs, carried);
     try {
       return await this.attempt(current, channel, provider, carried);
     } finally {
-      leave();
+      place.leave();
     }
   }
 

@@ -38,7 +38,7 @@ interface HeldLease extends Lease {
   renewedAt: number;
   /** Its last write is on its way: a renewal could only be refused behind it. */
   leaving: boolean;
-  lose(why: 'refused' | 'deadline' | 'cap'): void;
+  lose(why: 'refused' | 'deadline'): void;
 }
 
 /** All leases of this process, renewed together by one timer. */
@@ -70,8 +70,8 @@ export function createLeaseKeeper(deps: Deps): LeaseKeeper {
     const renewable: HeldLease[] = [];
     for (const lease of held.values()) {
       if (now - lease.renewedAt > settings.leaseMs * SAFE_SHARE) lease.lose('deadline');
-      else if (now - lease.claimedAt + settings.leaseMs > settings.leaseCapMs) lease.lose('cap');
-      else if (!lease.leaving) renewable.push(lease);
+      // Past the cap it is renewed no more, and ends by itself when its safe share is used up.
+      else if (!lease.leaving && now - lease.claimedAt + settings.leaseMs <= settings.leaseCapMs) renewable.push(lease);
     }
     if (renewable.length === 0) return;
     const extended = await deps.store.renew(
@@ -81,7 +81,7 @@ export function createLeaseKeeper(deps: Deps): LeaseKeeper {
     const tokens = new Set(extended.map((ref) => `${ref.tenant}/${ref.id}/${ref.token}`));
     for (const lease of renewable) {
       if (tokens.has(`${lease.ref.tenant}/${lease.ref.id}/${lease.ref.token}`)) lease.renewedAt = now;
-      else if (held.has(lease.ref)) lease.lose('refused');
+      else if (held.has(lease.ref) && !lease.leaving) lease.lose('refused');
     }
   };
 

@@ -1,39 +1,82 @@
-/** Gives the place back. */
-export type Leave = () => void;
+import type { Chance } from '../ports/chance.js';
+import type { Timers } from '../ports/clock.js';
+
+/** How long a delivery stands in line before it makes room for those who wait for somebody else. */
+const LINE_MS = 1000;
+const PUT_OFF_MAX_MS = 60_000;
+
+/** A place, to be given back; or none for now, and when to ask again. */
+export type Place = { readonly leave: () => void } | { readonly retryInMs: number };
 
 /** Places at providers: as many calls at a time as each can really take. First come, first served. */
 export interface Places {
-  /** Resolves when there is a place. `most` undefined: there always is. */
-  take(provider: string, most: number | undefined): Promise<Leave>;
+  /** @param most undefined: there is always a place */
+  take(provider: string, most: number | undefined): Promise<Place>;
 }
 
-interface Queue {
+interface Line {
   taken: number;
-  readonly waiting: (() => void)[];
+  readonly waiting: Set<() => void>;
+  /** How many were put off and have not been seen since: the line that does not stand here. */
+  elsewhere: number;
 }
-
-const NOTHING_TO_GIVE_BACK: Leave = () => {};
 
 /**
  * Waiting for a connection happens here, before the intent is stored: an intent says that a call may be under way, and
- * a crash would have to hold everything that only stood in line.
+ * a crash would have to hold everything that only stood in line. Whoever waits holds one of the worker's few hands, so
+ * nobody waits long: one slow provider must not delay all others. From the first who waited in vain on, whoever finds
+ * all places taken is put off at once, for about as long as those before it will need.
  */
-export function createPlaces(): Places {
-  const queues = new Map<string, Queue>();
+export function createPlaces(timers: Timers, chance: Chance): Places {
+  const lines = new Map<string, Line>();
+
+  const placeIn = (line: Line, provider: string): Place => {
+    line.elsewhere = Math.max(0, line.elsewhere - 1);
+    const leave = (): void => {
+      // The place is handed over, not given back and taken again: nobody can slip in between.
+      const [next] = line.waiting;
+      if (next !== undefined) {
+        next();
+        return;
+      }
+      line.taken -= 1;
+      if (line.taken === 0) lines.delete(provider);
+    };
+    return { leave };
+  };
+
+  const putOff = (line: Line, most: number): Place => {
+    line.elsewhere += 1;
+    const turn = LINE_MS * (1 + line.elsewhere / most);
+    return { retryInMs: Math.ceil(Math.min(turn, PUT_OFF_MAX_MS) * (0.5 + chance.next())) };
+  };
+
+  /** True: the place is ours. False: nobody left in time. */
+  const standIn = (line: Line): Promise<boolean> =>
+    new Promise((resolve) => {
+      const timer = timers.after(LINE_MS, () => {
+        line.waiting.delete(called);
+        resolve(false);
+      });
+      const called = (): void => {
+        line.waiting.delete(called);
+        timer.cancel();
+        resolve(true);
+      };
+      line.waiting.add(called);
+    });
+
   return {
     async take(provider, most) {
-      if (most === undefined) return NOTHING_TO_GIVE_BACK;
-      const queue = queues.get(provider) ?? { taken: 0, waiting: [] };
-      queues.set(provider, queue);
-      if (queue.taken < most) queue.taken += 1;
-      // The place is handed over, not given back and taken again: nobody can slip in between.
-      else await new Promise<void>((resolve) => queue.waiting.push(resolve));
-      return () => {
-        const next = queue.waiting.shift();
-        if (next !== undefined) return next();
-        queue.taken -= 1;
-        if (queue.taken === 0) queues.delete(provider);
-      };
+      if (most === undefined) return { leave: () => {} };
+      const line = lines.get(provider) ?? { taken: 0, waiting: new Set(), elsewhere: 0 };
+      lines.set(provider, line);
+      if (line.taken < most) {
+        line.taken += 1;
+        return placeIn(line, provider);
+      }
+      if (line.elsewhere > 0) return putOff(line, most);
+      return (await standIn(line)) ? placeIn(line, provider) : putOff(line, most);
     },
   };
 }

@@ -84,7 +84,8 @@ export function createRelay(deps: Deps): Relay {
       await relaying;
     },
     offer(wakeUp) {
-      if (!started || offered.length >= OFFERED_AT_MOST) return;
+      if (!started) return;
+      if (offered.length >= OFFERED_AT_MOST) return sweeper.nudge(TROUBLE_PAUSE_MS);
       offered.push(wakeUp);
       relaying ??= relayOffered();
     },

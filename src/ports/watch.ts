@@ -13,7 +13,7 @@ export type Fact =
   /** A delivery came to rest or was put off. `sinceAcceptMs` on the store's clock. */
   | { readonly kind: 'settled'; readonly record: WorkRecord; readonly delivery: Delivery; readonly sinceAcceptMs: number }
   | { readonly kind: 'fenced'; readonly record: WorkRecord; readonly during: string }
-  | { readonly kind: 'lease-lost'; readonly record: WorkRecord; readonly why: 'refused' | 'deadline' | 'cap' }
+  | { readonly kind: 'lease-lost'; readonly record: WorkRecord; readonly why: 'refused' | 'deadline' }
   | { readonly kind: 'wake-up-settled'; readonly how: 'ack' | 'release' }
   | { readonly kind: 'breaker'; readonly name: string; readonly state: 'closed' | 'half-open' | 'open' }
   /** Something outside the pipeline failed and will be tried again (store, queue). */

@@ -32,6 +32,8 @@ const CASES: readonly (readonly [string, unknown, number, string])[] = [
   ['an idempotency key with a blank', notification({ idempotencyKey: 'a b' }), 400, '/idempotencyKey'],
   ['a body deeper than 32 levels', notification({ data: { d: deep(40) } }), 400, `/data${'/d'.repeat(31)}`],
   ['an array in place of an object', [1, 2], 400, ''],
+  ['null in place of an object', null, 400, ''],
+  ['a number in place of an object', 7, 400, ''],
 ];
 
 const count = async (app: TestApp): Promise<number> =>
@@ -75,6 +77,12 @@ describe('Bad input', () => {
     const answer = await app.sendRaw('/api/v1/notifications', JSON.stringify(notification({ body: 'x'.repeat(10_000_000) })));
     expect([answer.status, answer.body.code]).toEqual([413, 'payload-too-large']);
     expect(await count(app)).toBe(0);
+  });
+
+  it('bytes that are not UTF-8 are refused, not replaced', async () => {
+    const bytes = Buffer.concat([Buffer.from('{"userId":"'), Buffer.from([0xff, 0xfe]), Buffer.from('"}')]);
+    const answer = await app.sendRaw('/api/v1/notifications', new Uint8Array(bytes));
+    expect([answer.status, answer.body.code]).toEqual([400, 'malformed-json']);
   });
 
   it('a compressed body is not inflated, and another media type not guessed at', async () => {

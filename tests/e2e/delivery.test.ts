@@ -64,8 +64,13 @@ describe('A notification, end to end on the embedded platform', () => {
     const id = await accept(app, notification({ scheduledFor: new Date(Date.now() + 3_600_000).toISOString() }));
     const cancelled = await app.send('POST', `/api/v1/notifications/${id}/cancel`);
     expect([cancelled.status, cancelled.body.status]).toEqual([200, 'cancelled']);
+    // Whoever did not hear the answer asks again, and is told the same.
     const again = await app.send('POST', `/api/v1/notifications/${id}/cancel`);
-    expect([again.status, again.body.code]).toEqual([409, 'conflict']);
+    expect([again.status, again.body.status]).toEqual([200, 'cancelled']);
+    const delivered = await accept(app, notification());
+    await untilStatus(app, delivered, ['delivered']);
+    const late = await app.send('POST', `/api/v1/notifications/${delivered}/cancel`);
+    expect([late.status, late.body.code]).toEqual([409, 'conflict']);
   });
 
   it('expires instead of going out late', async () => {

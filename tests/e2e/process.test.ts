@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -145,6 +145,21 @@ describe('The server as a process', () => {
     expect([ended.code, ended.signal]).toEqual([0, null]);
     expect(server.tail()).toContain('delivery delivered');
     expect(server.tail()).toContain('"msg":"drained"');
+  });
+
+  it('drains also under sockets that say nothing, or half a request', async () => {
+    const server = await start({ DATA_DIR: join(directory, 'silent') });
+    const { port } = new URL(server.url);
+    const sockets = [connect(Number(port), '127.0.0.1'), connect(Number(port), '127.0.0.1')];
+    for (const socket of sockets) {
+      socket.on('error', () => undefined);
+      await new Promise((connected) => socket.once('connect', connected));
+    }
+    sockets[1]?.write('POST /api/v1/notifications HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\nContent-Type: application/json\r\n\r\n{');
+    await get(server, '/livez');
+    const ended = await server.stop();
+    for (const socket of sockets) socket.destroy();
+    expect([ended.code, ended.signal]).toEqual([0, null]);
   });
 
   it('ends by force on a second signal, and within DRAIN_TIMEOUT_MS when a provider hangs', async () => {

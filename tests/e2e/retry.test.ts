@@ -87,6 +87,8 @@ describe('A provider that is not well', () => {
     expect([resolved.status, resolved.body.status]).toEqual([200, 'delivered']);
     expect((await sinkOf(app, `?operationId=${deliveries[0]?.operationId}`)).arrivals).toHaveLength(1);
     expect((await app.send('POST', `/api/v1/notifications/${id}/resolve`, { resolution: 'resend' })).status).toBe(409);
+    const deliveryId = deliveries[0]?.deliveryId;
+    expect((await app.send('POST', `/api/v1/notifications/${id}/resolve`, { resolution: 'delivered', deliveryId })).status).toBe(200);
   });
 
   it('cuts the connection before the reply to an e-mail: resent only when a person says so, under the same Message-ID', async () => {
@@ -136,6 +138,38 @@ describe('A cancel that comes while a worker holds the notification', () => {
         email: 'delivered',
         webhook: 'cancelled',
       });
+    } finally {
+      await app.stop();
+    }
+  });
+});
+
+describe('A lease that is as long as its cap', () => {
+  it('does not stop a healthy call: it is only renewed no more', async () => {
+    const app = await startApp({ LEASE_MS: '3000', LOCK_DURATION_MS: '3000', SEND_TIMEOUT_MS: '2000' });
+    try {
+      await script(app, { channel: 'email', steps: [{ do: 'delay', delayMs: 1500 }] });
+      const { deliveries } = await untilStatus(app, await accept(app, notification()), ['delivered', 'held']);
+      expect(deliveries[0]?.status).toBe('delivered');
+    } finally {
+      await app.stop();
+    }
+  });
+});
+
+describe('A slow receiver', () => {
+  it('does not hold up what goes elsewhere, and gets all of its own in the end', async () => {
+    const app = await startApp({ WORKER_BATCH_SIZE: '20', RETRY_BACKOFF_MAX_MS: '200' });
+    try {
+      await script(app, { channel: 'webhook', name: 'slow', steps: [{ do: 'delay', delayMs: 1500, times: 60 }] });
+      const slow = await Promise.all(
+        Array.from({ length: 60 }, (_, n) => accept(app, webhookNotification(app, 'slow', { subject: `s${n}` }))),
+      );
+      const startedAt = performance.now();
+      await untilStatus(app, await accept(app, notification({ to: { email: 'other@example.org' } })), ['delivered']);
+      // 60 calls of 1.5 s at 16 a time take 6 s; the mail need wait for none but those who stood in line for a second.
+      expect(performance.now() - startedAt).toBeLessThan(4000);
+      for (const id of slow) await untilStatus(app, id, ['delivered'], 30_000);
     } finally {
       await app.stop();
     }

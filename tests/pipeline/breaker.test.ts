@@ -69,6 +69,18 @@ describe('A circuit breaker', () => {
     expect(call('neutral', 'good-1')).toBe(true);
   });
 
+  it('forgets open ones too when there are too many, those first that may try again anyway', () => {
+    const { clock, call } = set();
+    for (let n = 0; n < 3; n += 1) call('failure', 'old');
+    clock.advance(1000);
+    for (let n = 0; n < 3; n += 1) call('failure', 'new');
+    for (let n = 0; n < 998; n += 1) call('success', `good-${n}`);
+    for (let n = 0; n < 998; n += 1) call('success', `other-${n}`);
+    expect(call('neutral', 'new')).toBe(false);
+    for (let n = 0; n < 3000; n += 1) for (let f = 0; f < 3; f += 1) call('failure', `bad-${n}`);
+    expect(call('neutral', 'new')).toBe(true);
+  });
+
   it('is not kept open longer by calls that were under way when it opened', () => {
     const { clock, breakers } = set();
     const calls = Array.from({ length: 5 }, () => breakers.enter('p'));

@@ -92,7 +92,7 @@ export const PIPELINE_MUTANTS: readonly Mutant[] = [
   {
     name: 'place-never-given-back',
     why: 'after a few calls nobody gets a place at the provider any more',
-    patches: [{ file: DELIVER, search: '      leave();\n', replace: '' }],
+    patches: [{ file: DELIVER, search: '      place.leave();\n', replace: '' }],
   },
   {
     name: 'relay-offer-dropped',
@@ -142,7 +142,7 @@ export const PIPELINE_MUTANTS: readonly Mutant[] = [
     name: 'no-renewal',
     why: 'work that takes longer than a lease is never finished',
     config: 'calm-slow',
-    patches: [{ file: LEASE, search: 'else if (!lease.leaving) renewable', replace: 'else if (now < 0) renewable' }],
+    patches: [{ file: LEASE, search: 'else if (!lease.leaving && now', replace: 'else if (now < 0 && now' }],
   },
   {
     name: 'send-without-looking-at-the-lease',
