@@ -47,7 +47,7 @@ export interface Consumer {
 
 /**
  * The worker: wake-ups come in, records are claimed, worked on and let go, wake-ups are settled.
- * This is the only place that settles a wake-up, and it does so after the record's own state is written (rule 4).
+ * This is the only place that settles a wake-up, and it does so after the record's own state is written.
  */
 export function createConsumer(deps: ConsumerDeps): Consumer {
   return new Worker(deps);

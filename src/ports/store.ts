@@ -38,7 +38,7 @@ export interface ClaimRequest {
   readonly alone: boolean;
 }
 
-/** Claims without any commit after which a record is claimed only alone (design rule: only the killer dies). */
+/** Claims without any commit after which a record is claimed only alone: then only the killer dies. */
 export const SUSPECT_AFTER = 2;
 
 /** Why a key was not claimed. `until`: when it is worth trying again (lease end, due time). */
