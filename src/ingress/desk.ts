@@ -25,7 +25,7 @@ export function deskRoutes(reader: RecordReader): Router {
   ] as const) {
     router.get(path, async (request, response) => {
       const parsed = query.safeParse(request.query);
-      if (!parsed.success) throw invalid(parsed.error, '?');
+      if (!parsed.success) throw invalid(parsed.error, 'query');
       const { workload, cursor, limit } = parsed.data;
       const after = cursor === undefined ? undefined : decodeCursor(cursor);
       const rows = await reader.listDeliveries({

@@ -38,14 +38,15 @@ function pointerOf(path: readonly PropertyKey[]): string {
   return path.map((part) => `/${String(part).replace(/~/g, '~0').replace(/\//g, '~1')}`).join('');
 }
 
-/** Turns what a schema found into one error that names every field. `prefix` is put before each pointer (`?` for queries). */
-export function invalid(error: z.ZodError, prefix = ''): SignalboxError {
+/** Turns what a schema found into one error that names every field: `/field` of a body, `?name` of a query. */
+export function invalid(error: z.ZodError, of: 'body' | 'query' = 'body'): SignalboxError {
+  const place = (path: readonly PropertyKey[]): string => (of === 'body' ? pointerOf(path) : `?${path.map(String).join('.')}`);
   const fields = error.issues.flatMap((issue): FieldError[] => {
     if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => ({ pointer: prefix + pointerOf([...issue.path, key]), detail: 'is not a known field' }));
+      return issue.keys.map((key) => ({ pointer: place([...issue.path, key]), detail: 'is not a known field' }));
     }
     const missing = issue.code === 'invalid_type' && issue.input === undefined && issue.message.includes('received undefined');
-    return [{ pointer: prefix + pointerOf(issue.path), detail: missing ? 'is required' : issue.message }];
+    return [{ pointer: place(issue.path), detail: missing ? 'is required' : issue.message }];
   });
   const [first] = fields;
   const detail = first === undefined ? 'The request is not valid' : `${first.pointer === '' ? 'The body' : first.pointer} ${first.detail}`;

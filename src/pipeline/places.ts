@@ -22,8 +22,8 @@ interface Line {
 }
 
 /**
- * Waiting for a connection happens here, before the intent is stored: an intent says that a call may be under way, and
- * a crash would have to hold everything that only stood in line. Whoever waits holds one of the worker's few hands, so
+ * Waiting for a free connection happens here, before the intent is stored: an intent says that a call may be under way,
+ * and a crash would have to hold everything that only stood in line. (Opening a connection is part of the call.) Whoever waits holds one of the worker's few hands, so
  * nobody waits long: one slow provider must not delay all others. From the first who waited in vain on, whoever finds
  * all places taken is put off at once, for about as long as those before it will need.
  */

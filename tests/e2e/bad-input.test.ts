@@ -93,7 +93,9 @@ describe('Bad input', () => {
   it.each(['?limit=0', '?limit=101', '?status=nonsense', '?cursor=nonsense', '?colour=red', '?userId[$gt]='])(
     'the list refuses %s',
     async (query) => {
-      expect((await app.get(`/api/v1/notifications${query}`)).status).toBe(400);
+      const answer = await app.get<{ errors: { pointer: string }[] }>(`/api/v1/notifications${query}`);
+      expect(answer.status).toBe(400);
+      expect(answer.body.errors[0]?.pointer).toBe(query.replace(/=.*$/, ''));
     },
   );
 

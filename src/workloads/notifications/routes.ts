@@ -106,7 +106,7 @@ async function accept(deps: Deps, request: Request, response: Response): Promise
 }
 
 async function list({ reader }: Deps, request: Request, response: Response): Promise<void> {
-  const { cursor, limit, status, userId } = parse(listRequest, request.query, '?');
+  const { cursor, limit, status, userId } = parse(listRequest, request.query, 'query');
   const after = cursor === undefined ? undefined : decodeCursor(cursor);
   const records = await reader.list({
     tenant: identityOf(request).tenant,
@@ -123,9 +123,9 @@ async function list({ reader }: Deps, request: Request, response: Response): Pro
 }
 
 /** @throws SignalboxError `invalid-request` naming each field */
-function parse<T extends z.ZodType>(schema: T, value: unknown, prefix = ''): z.output<T> {
+function parse<T extends z.ZodType>(schema: T, value: unknown, of: 'body' | 'query' = 'body'): z.output<T> {
   const parsed = schema.safeParse(value);
-  if (!parsed.success) throw invalid(parsed.error, prefix);
+  if (!parsed.success) throw invalid(parsed.error, of);
   return parsed.data;
 }
 
