@@ -1,13 +1,15 @@
 /**
  * A process that uses the data file until it is killed.
  *
- *   node --import tsx tests/adapters/embedded-child.ts hold|write <data directory>
+ *   node --import tsx tests/adapters/embedded-child.ts hold|write|refused <data directory>
  *
- * Prints `open` when it has the file, then (write) a line for everything that was acknowledged to it.
+ * Prints `open` when it has the file, then (write) a line for everything that was acknowledged to it; or (refused) why
+ * it does not get the file, and ends.
  */
 import { type Embedded, openEmbedded } from '../../src/adapters/embedded/embedded.js';
 import { createSystemClock } from '../../src/adapters/system/system-clock.js';
 import { createSystemTimers } from '../../src/adapters/system/system-timers.js';
+import { SignalboxError } from '../../src/errors.js';
 import { doneOf, draftOf, intentOf, leaseOn } from '../contracts/drafts.js';
 
 const [mode, dataDir = ''] = process.argv.slice(2);
@@ -47,6 +49,10 @@ const embedded = await openEmbedded({
   onFatal: (error) => {
     throw error;
   },
+}).catch((error: unknown) => {
+  if (mode !== 'refused' || !(error instanceof SignalboxError)) throw error;
+  process.stdout.write(`${error.code} ${error.message}\n`);
+  process.exit(0);
 });
 process.stdout.write('open\n');
 if (mode === 'write') await write(embedded);

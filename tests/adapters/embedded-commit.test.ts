@@ -224,6 +224,10 @@ describe('hot records', () => {
   });
 });
 
+/** The status is looked up, not read past. */
+const OF_STATUS = /records_undelivered \(tenant=\? AND workload=\? AND status=\? AND \(created_at,id\)</;
+const OF_USER_AND_STATUS = /records_undelivered_of_user \(tenant=\? AND user_id=\? AND workload=\? AND status=\? AND \(created_at,id\)</;
+
 describe('query plans', () => {
   test('nothing that runs per record reads a whole table or sorts', async () => {
     // Read once when the file is opened.
@@ -249,9 +253,18 @@ describe('query plans', () => {
       [listSql(base).sql, /records_newest/],
       [listSql({ ...base, ...after }).sql, /records_newest/],
       [listSql({ ...base, status: 'delivered' }).sql, /records_newest/],
-      [listSql({ ...base, status: 'dead' }).sql, /records_unusual/],
-      [listSql({ ...base, userId: 'u' }).sql, /records_of_user/],
-      [listSql({ ...base, userId: 'u', status: 'dead' }).sql, /records_of_user/],
+      [listSql({ ...base, userId: 'u' }).sql, /records_of_user \(tenant=\? AND user_id=\? AND workload=\? AND \(created_at,id\)</],
+      [listSql({ ...base, userId: 'u', ...after }).sql, /records_of_user /],
+      [listSql({ ...base, userId: 'u', status: 'delivered' }).sql, /records_of_user /],
+      ...(['queued', 'processing', 'held', 'dead', 'partial'] as const).flatMap(
+        (status) =>
+          [
+            [listSql({ ...base, status }).sql, OF_STATUS],
+            [listSql({ ...base, status, ...after }).sql, OF_STATUS],
+            [listSql({ ...base, userId: 'u', status }).sql, OF_USER_AND_STATUS],
+            [listSql({ ...base, userId: 'u', status, ...after }).sql, OF_USER_AND_STATUS],
+          ] as const,
+      ),
       [deliveriesSql({ tenant: 't', status: 'dead', limit: 20 }).sql, /deliveries_on_the_desk/],
       [deliveriesSql({ tenant: 't', status: 'held', limit: 20, workload: 'w' }).sql, /deliveries_on_the_desk/],
       [DELIVERY_SQL, /deliveries_by_id/],

@@ -1,11 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Embedded, openEmbedded } from '../../src/adapters/embedded/embedded.js';
-import { SCHEMA_VERSION } from '../../src/adapters/embedded/schema.js';
-import { hasOwnSqlite } from '../../src/adapters/embedded/sqlite.js';
+import { migrate, SCHEMA_VERSION } from '../../src/adapters/embedded/schema.js';
+import { hasOwnSqlite, loadSqlite } from '../../src/adapters/embedded/sqlite.js';
 import type { TakenWakeUp } from '../../src/ports/queue.js';
 import { draftOf } from '../contracts/drafts.js';
 import { temporaryDirectory } from './embedded-harness.js';
@@ -140,6 +140,47 @@ test('a data directory that cannot be used is refused in one line that names it'
   }
   mkdirSync(file, { recursive: true });
   await expect(open()).rejects.toMatchObject({ code: 'store-refused', message: expect.stringContaining(file) });
+});
+
+test('a data directory that cannot be made is refused at once, in one line', () => {
+  // In a process of its own: what hangs here hangs the whole process.
+  for (const path of ['/proc/nope', '/proc/nope/deeper']) {
+    const { status, stdout } = spawnSync(process.execPath, ['--import', 'tsx', 'tests/adapters/embedded-child.ts', 'refused', path], {
+      encoding: 'utf8',
+      timeout: 10_000,
+      killSignal: 'SIGKILL',
+    });
+    expect({ status, stdout }).toEqual({
+      status: 0,
+      stdout: expect.stringMatching(/^store-refused The data directory \/proc\/nope.* cannot be used: .+\n$/),
+    });
+  }
+}, 30_000);
+
+test('a data directory is made with all that is missing above it, for us alone', async () => {
+  const path = join(dataDir, 'a', 'b');
+  await (await open(path)).close();
+  for (const made of [dataDir, join(dataDir, 'a'), path]) expect(statSync(made).mode & 0o777).toBe(0o700);
+  const link = join(directory.path, 'link');
+  symlinkSync(path, link);
+  await (await open(link)).close();
+  symlinkSync(join(directory.path, 'nowhere'), join(directory.path, 'dangling'));
+  await expect(open(join(directory.path, 'dangling'))).rejects.toMatchObject({ code: 'store-refused' });
+});
+
+test('a file of the first format is brought up to date, with its records', async () => {
+  mkdirSync(dataDir);
+  const { DatabaseSync } = await loadSqlite();
+  const database = new DatabaseSync(file);
+  migrate(database, 0, 1);
+  database.exec(`
+    INSERT INTO records (seq, tenant, id, workload, status, urgent, created_at, updated_at) VALUES (1, 't', 'old', 'w', 'dead', 0, 1, 1);
+    INSERT INTO contents (record, body) VALUES (1, '{}')`);
+  database.close();
+  const { reader, close } = await open();
+  expect(await reader.list({ tenant: 't', workload: 'w', status: 'dead', limit: 10 })).toMatchObject([{ id: 'old' }]);
+  await close();
+  expect(readFileSync(file).readUInt32BE(USER_VERSION_AT)).toBe(SCHEMA_VERSION);
 });
 
 test('an empty file is a new one, and a closed one leaves no log beside it', async () => {

@@ -1,5 +1,5 @@
-import { closeSync, mkdirSync, openSync, readSync, realpathSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, closeSync, constants, mkdirSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { types } from 'node:util';
 import { SignalboxError } from '../../errors.js';
 import { APPLICATION_ID, migrate, SCHEMA_VERSION } from './schema.js';
@@ -79,10 +79,32 @@ function letGo(database: Database, first = ''): void {
 
 function prepareDirectory(dataDir: string): string {
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    makeDirectory(resolve(dataDir));
     return realpathSync(dataDir);
   } catch (error) {
     throw new SignalboxError('store-refused', `The data directory ${dataDir} cannot be used: ${messageOf(error)}.`, { cause: error });
+  }
+}
+
+/** Level by level: `mkdirSync` with `recursive` never returns where a parent exists but takes no entries (`/proc/nope`). */
+function makeDirectory(path: string): void {
+  const missing: string[] = [];
+  let there = path;
+  let stats = statSync(there, { throwIfNoEntry: false });
+  while (stats === undefined && dirname(there) !== there) {
+    missing.unshift(there);
+    there = dirname(there);
+    stats = statSync(there, { throwIfNoEntry: false });
+  }
+  if (stats?.isDirectory() !== true) throw new Error(`${there} is not a directory`);
+  accessSync(there, constants.W_OK | constants.X_OK);
+  for (const level of missing) {
+    try {
+      mkdirSync(level, { mode: 0o700 });
+    } catch (error) {
+      // A process that starts at the same moment may have been quicker.
+      if (codeOf(error) !== 'EEXIST') throw error;
+    }
   }
 }
 
@@ -98,7 +120,7 @@ function readHeader(path: string): { version: number } {
       closeSync(descriptor);
     }
   } catch (error) {
-    if (types.isNativeError(error) && 'code' in error && error.code === 'ENOENT') return { version: 0 };
+    if (codeOf(error) === 'ENOENT') return { version: 0 };
     throw refused(path, `it cannot be read: ${messageOf(error)}`, error);
   }
   if (length === 0) return { version: 0 };
@@ -171,4 +193,8 @@ function refused(path: string, why: string, cause?: unknown): SignalboxError {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+function codeOf(error: unknown): unknown {
+  return types.isNativeError(error) && 'code' in error ? error.code : undefined;
 }

@@ -8,9 +8,8 @@ import type { Database, Statement, Value } from './sqlite.js';
 /** After any: the place before everything in a descending order. */
 const NEWEST = Number.MAX_SAFE_INTEGER;
 
-/** The statuses that `records_unusual` leaves out; the condition must stay as that index has it, or it is not used. */
-const UNUSUAL = "r.status NOT IN ('queued', 'processing', 'delivered')";
-const USUAL: ReadonlySet<string> = new Set(['queued', 'processing', 'delivered']);
+/** Must stay as the `records_undelivered` indexes have it, or they are not used. */
+const UNDELIVERED = "r.status <> 'delivered'";
 const ON_THE_DESK = "d.status IN ('dead', 'held')";
 
 /** `RecordReader` on the data file. Reads run between the transactions, so they see whole ones only. */
@@ -121,7 +120,7 @@ export function listSql(query: ListQuery): { sql: string; values: Value[] } {
     values.push(query.userId);
   }
   if (query.status !== undefined) {
-    where += USUAL.has(query.status) || query.userId !== undefined ? ' AND r.status = ?' : ` AND r.status = ? AND ${UNUSUAL}`;
+    where += query.status === 'delivered' ? ' AND r.status = ?' : ` AND r.status = ? AND ${UNDELIVERED}`;
     values.push(query.status);
   }
   const sql = `SELECT ${RECORD_COLUMNS} FROM ${RECORD_TABLES} WHERE ${where} AND (r.created_at, r.id) < (?, ?)
