@@ -72,7 +72,10 @@ export async function wire({ config, log, version, onFatal }: Options): Promise<
   let draining = false;
   const { probe } = embedded;
   const parts = { config, log, version, reader, queue, metrics, admission, pipeline, sink, probe, draining: () => draining };
-  const http = createApi({ ...parts, guards: await apiGuards(config) });
+  const http = createApi({
+    ...parts,
+    guards: await apiGuards({ corsOrigins: config.corsOrigins, rateLimitPerMinute: config.rateLimitPerMinute }),
+  });
 
   const close = async (): Promise<void> => {
     draining = true;
