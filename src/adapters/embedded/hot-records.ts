@@ -13,9 +13,9 @@ export interface HotRecord {
 }
 
 /** Enough, twice, for what the workers hold and what comes to them next. */
-const GENERATION = 2048;
+const GENERATION = 8192;
 /** Characters of JSON; the contents of larger ones are read when they are needed, so that memory stays bounded. */
-const LARGEST = 8192;
+const LARGEST = 2048;
 
 /**
  * The records that were accepted or claimed lately, as the file has them. This process alone writes the file, so what it
