@@ -7,7 +7,6 @@ export const ERRORS = {
   'malformed-json': { status: 400, title: 'The body is not valid JSON', retryable: false },
   unauthorized: { status: 401, title: 'A credential is needed', retryable: false },
   'not-found': { status: 404, title: 'There is no such thing', retryable: false },
-  'method-not-allowed': { status: 405, title: 'The method is not allowed here', retryable: false },
   conflict: { status: 409, title: 'The state does not allow this', retryable: false },
   'record-busy': { status: 409, title: 'A worker holds the record just now', retryable: true },
   'payload-too-large': { status: 413, title: 'The body is too large', retryable: false },

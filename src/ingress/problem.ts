@@ -53,28 +53,6 @@ export function invalid(error: z.ZodError, of: 'body' | 'query' = 'body'): Signa
   return new SignalboxError('invalid-request', detail, { fields });
 }
 
-/** What body-parser throws, in our words. */
-function fromBodyParser(error: unknown): SignalboxError | null {
-  if (typeof error !== 'object' || error === null || !('type' in error)) return null;
-  const whole = (detail: string): { fields: FieldError[] } => ({ fields: [{ pointer: '', detail }] });
-  switch (error.type) {
-    case 'entity.too.large': {
-      const limit = 'limit' in error ? Number(error.limit) : 0;
-      return new SignalboxError('payload-too-large', `The body is larger than ${limit} bytes`, whole(`must be at most ${limit} bytes`));
-    }
-    case 'entity.parse.failed':
-      return new SignalboxError('malformed-json', 'The body is not valid JSON', whole('must be valid JSON'));
-    case 'encoding.unsupported':
-    case 'charset.unsupported':
-      return new SignalboxError('unsupported-media-type', 'The body must be plain UTF-8 JSON without Content-Encoding');
-    case 'request.aborted':
-    case 'request.size.invalid':
-      return new SignalboxError('invalid-request', 'The body was cut off', whole('is shorter than its Content-Length'));
-    default:
-      return null;
-  }
-}
-
 /** The last handler: every error becomes a problem. */
 export function problemHandler(onInternalError: OnInternalError): ErrorRequestHandler {
   return (error: unknown, request, response, next) => {
@@ -82,7 +60,7 @@ export function problemHandler(onInternalError: OnInternalError): ErrorRequestHa
       next(error);
       return;
     }
-    const known = error instanceof SignalboxError ? error : (fromBodyParser(error) ?? fromRouter(error));
+    const known = error instanceof SignalboxError ? error : fromRouter(error);
     if (known === null) {
       onInternalError(error, String(response.getHeader('X-Request-Id') ?? ''));
       send(response, new SignalboxError('internal', 'The error has been logged under the request id'), request.path);

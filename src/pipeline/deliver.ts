@@ -7,7 +7,7 @@ import type { Breakers, BreakerVerdict } from './breaker.js';
 import { asDead } from './dead-letter.js';
 import { isOpen } from './envelope.js';
 import type { Lease, LeasedChange } from './lease.js';
-import { Notes } from './notes.js';
+import { Notes, withOutcome } from './notes.js';
 import { judge, type Verdict } from './outcome.js';
 import type { Places } from './places.js';
 import type { PipelineSettings } from './settings.js';
@@ -93,6 +93,9 @@ class Pass {
       current = { ...recovered.verdict.delivery, dueAt: this.lease.now() };
     }
 
+    // Before standing in line, or what is over would be put off again and again for want of a place that it does not need.
+    const ruled = this.ruled(current, carried);
+    if (ruled !== null) return ruled;
     const provider = channel.provider(current.recipient);
     const place = await this.deps.places.take(provider, channel.concurrency);
     if ('retryInMs' in place) return this.putOff(current, 'provider.busy', this.lease.now() + place.retryInMs, carried);
@@ -107,15 +110,8 @@ class Pass {
   private async attempt(current: Delivery, channel: Channel, provider: string, carried: readonly LedgerEntry[]): Promise<Delivered> {
     // Standing in line may have taken longer than the lease: whoever has the record now decides.
     if (!this.lease.safe()) return 'stale';
-    if (this.lease.record.cancelRequestedAt !== null)
-      return this.rest(atRest(current, 'cancelled', 'cancel.requested', this.lease.now()), 'cancelled', carried);
-    const decision = this.workload.decide(this.lease.record, current, this.lease.now());
-    if (decision.kind === 'defer') return this.putOff(current, decision.rule, decision.until, carried);
-    if (decision.kind !== 'send') {
-      const status = decision.kind === 'skip' ? 'skipped' : 'expired';
-      return this.rest(atRest(current, status, decision.rule, this.lease.now()), status, carried);
-    }
-
+    const ruled = this.ruled(current, carried);
+    if (ruled !== null) return ruled;
     if (this.deps.draining()) return this.putOff(current, 'drain', this.lease.now(), carried);
     const admission = this.deps.breakers.enter(provider);
     if (!admission.admitted) return this.putOff(current, 'breaker.open', this.breakerEnd(admission.retryInMs), carried);
@@ -131,6 +127,19 @@ class Pass {
     } finally {
       admission.report(verdict);
     }
+  }
+
+  /** What follows where the rules say anything but "send"; null where it is to be sent. */
+  private ruled(current: Delivery, carried: readonly LedgerEntry[]): Promise<Delivered> | null {
+    if (this.lease.record.cancelRequestedAt !== null)
+      return this.rest(atRest(current, 'cancelled', 'cancel.requested', this.lease.now()), 'cancelled', carried);
+    const decision = this.workload.decide(this.lease.record, current, this.lease.now());
+    if (decision.kind === 'defer') return this.putOff(current, decision.rule, decision.until, carried);
+    if (decision.kind !== 'send') {
+      const status = decision.kind === 'skip' ? 'skipped' : 'expired';
+      return this.rest(atRest(current, status, decision.rule, this.lease.now()), status, carried);
+    }
+    return null;
   }
 
   /** The intent is stored before the call: `attempts` rises with it, and a crash from here on is an unknown outcome. */
@@ -279,11 +288,6 @@ class Pass {
 
 function atRest(delivery: Delivery, status: 'cancelled' | 'skipped' | 'expired' | 'held', rule: string, now: number): Delivery {
   return { ...delivery, status, reason: rule, dueAt: null, intentAt: null, settledAt: now };
-}
-
-function withOutcome(entry: LedgerEntry, outcome: Outcome): LedgerEntry {
-  if (outcome.kind === 'done') return outcome.receipt === undefined ? entry : { ...entry, receipt: outcome.receipt };
-  return { ...entry, failure: outcome.failure };
 }
 
 /** A refusal (a bad address, say) and a request to slow down come from a provider that is well. */

@@ -1,3 +1,4 @@
+import type { Outcome } from '../ports/channel.js';
 import type { Delivery, LedgerEntry, RecordEvent } from '../ports/record.js';
 import type { Lease } from './lease.js';
 
@@ -31,4 +32,10 @@ export class Notes {
     const takenOver = record.barrenClaims > 1 || record.deliveries.some((delivery) => delivery.intentAt !== null);
     return takenOver ? [this.event('fenced', 'lease.expired', null, { token: record.lockToken - 1 }), claimed] : [claimed];
   }
+}
+
+/** The entry with what the provider said. */
+export function withOutcome(entry: LedgerEntry, outcome: Outcome): LedgerEntry {
+  if (outcome.kind === 'done') return outcome.receipt === undefined ? entry : { ...entry, receipt: outcome.receipt };
+  return { ...entry, failure: outcome.failure };
 }

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noThenProperty: the word reads best in a script, and nobody awaits one
 import { z } from 'zod';
 
 export const SINK_CHANNELS = ['email', 'webhook'] as const;

@@ -174,4 +174,21 @@ describe('A slow receiver', () => {
       await app.stop();
     }
   });
+
+  it('lets what waits for it expire on time, without turning round and round', async () => {
+    const app = await startApp();
+    try {
+      await script(app, { channel: 'webhook', name: 'slow', steps: [{ do: 'delay', delayMs: 4000, times: 100 }] });
+      for (let n = 0; n < 20; n += 1) await accept(app, webhookNotification(app, 'slow', { subject: `s${n}` }));
+      const expiresAt = new Date(Date.now() + 1800).toISOString();
+      const id = await accept(app, webhookNotification(app, 'slow', { expiresAt }));
+      const { deliveries } = await untilStatus(app, id, ['expired', 'delivered']);
+      expect(deliveries[0]).toMatchObject({ status: 'expired', attempts: [] });
+      expect(Date.now() - Date.parse(expiresAt)).toBeLessThan(1500);
+      const { body } = await app.get<{ events: { name: string }[] }>(`/api/v1/notifications/${id}/explain`);
+      expect(body.events.filter((event) => event.name === 'claimed').length).toBeLessThan(6);
+    } finally {
+      await app.stop();
+    }
+  });
 });

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noThenProperty: the word reads best in a script, and nobody awaits one
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noThenProperty: the word reads best in a script, and nobody awaits one
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
