@@ -74,7 +74,12 @@ describe('A notification, end to end on the embedded platform', () => {
   });
 
   it('expires instead of going out late', async () => {
-    await app.send('PUT', '/sink/behaviour', { channel: 'webhook', name: 'late', steps: [], then: { do: 'status', status: 429, retryAfterS: 60 } });
+    await app.send('PUT', '/sink/behaviour', {
+      channel: 'webhook',
+      name: 'late',
+      steps: [],
+      then: { do: 'status', status: 429, retryAfterS: 60 },
+    });
     // Put off for a minute, it is still looked at when it ends.
     const expiresAt = new Date(Date.now() + 400).toISOString();
     const id = await accept(app, webhookNotification(app, 'late', { expiresAt }));
