@@ -1,28 +1,22 @@
-import { createServer as createHttpServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { RequestHandler } from 'express';
-import { type Embedded, openEmbedded } from './adapters/embedded/embedded.js';
+import { openEmbedded } from './adapters/embedded/embedded.js';
 import { createSystemChance } from './adapters/system/system-chance.js';
 import { createSystemClock } from './adapters/system/system-clock.js';
 import { createSystemIds } from './adapters/system/system-ids.js';
 import { createSystemTimers } from './adapters/system/system-timers.js';
-import { emailChannel } from './channels/email.js';
-import { webhookChannel } from './channels/webhook.js';
 import type { Config } from './config.js';
 import { type Admission, createAdmission } from './ingress/admission.js';
-import { deskRoutes } from './ingress/desk.js';
 import { apiGuards } from './ingress/guards.js';
-import { healthRoutes } from './ingress/health.js';
-import { createServer } from './ingress/server.js';
 import { createPipeline, type Pipeline } from './pipeline/pipeline.js';
 import type { PipelineSettings } from './pipeline/settings.js';
-import type { Clock, Timers } from './ports/clock.js';
+import type { Timers } from './ports/clock.js';
 import type { Watch } from './ports/watch.js';
 import { armChannels, armPorts } from './runtime/failpoints.js';
-import type { DevelopmentSink } from './sink/development.js';
 import { type Log, logFact } from './telemetry/log.js';
 import { createMetrics, type Metrics } from './telemetry/metrics.js';
-import { notificationRoutes } from './workloads/notifications/routes.js';
+import { createApi } from './wire/api.js';
+import { createChannels, startSink } from './wire/channels.js';
 import { notificationsWorkload } from './workloads/notifications/workload.js';
 
 /** After the drain, how long answers that are being written may take. */
@@ -106,54 +100,6 @@ function watchOf(metrics: Metrics, admission: Admission, log: Log): Watch {
   };
 }
 
-interface ApiParts extends Pick<Options, 'config' | 'log' | 'version'>, Pick<Embedded, 'reader' | 'queue' | 'probe'> {
-  readonly metrics: Metrics;
-  readonly admission: Admission;
-  readonly pipeline: Pipeline;
-  readonly sink: DevelopmentSink | null;
-  readonly guards: readonly RequestHandler[];
-  readonly draining: () => boolean;
-}
-
-/** Everything that is served over HTTP, and where. */
-function createApi(parts: ApiParts): Server {
-  const { config, log, version, reader, queue, metrics, admission, pipeline, sink, guards, probe, draining } = parts;
-  const clock = createSystemClock();
-  const health = healthRoutes({
-    service: { name: 'signalbox', version },
-    worker: config.workerId,
-    reader,
-    queue,
-    probe,
-    draining,
-    metrics,
-    metricsToken: config.metricsToken,
-  });
-  const notifications = notificationRoutes({ pipeline, reader, clock, admit: admission.admit });
-  const server = createServer({
-    ids: createSystemIds(),
-    clock,
-    guards,
-    onServed(served) {
-      metrics.http(served.method, served.route, served.status, served.durationMs / 1000);
-      log.debug(served, 'request served');
-    },
-    onInternalError: (error, requestId) => log.error({ err: error, requestId }, 'internal error'),
-    open: [health],
-    mounted: sink === null ? [] : [{ path: '/sink', router: sink.router }],
-    api: [
-      { path: '/api/v1/notifications', router: notifications },
-      { path: '/api/notifications', router: notifications },
-      { path: '/api/v1', router: deskRoutes(reader) },
-    ],
-  });
-  const http = createHttpServer(server);
-  // Slow senders are cut off: a request's header within 10 s, all of it within 30 s.
-  http.headersTimeout = 10_000;
-  http.requestTimeout = 30_000;
-  return http;
-}
-
 /** Takes nothing more, then finishes or hands back what is under way; the listener stays up, for its answers to be honest. */
 async function drain(admission: Admission, pipeline: Pipeline): Promise<void> {
   admission.close();
@@ -176,43 +122,6 @@ function listen(http: Server, config: Config): Promise<number> {
     http.once('error', reject);
     http.listen(config.port, config.host, () => resolve((http.address() as AddressInfo).port));
   });
-}
-
-/** Loaded only where it is used: a production process does not carry it. */
-async function startSink(config: Config, clock: Clock, timers: Timers): Promise<DevelopmentSink> {
-  const { startDevelopmentSink } = await import('./sink/development.js');
-  return startDevelopmentSink({ clock, timers, keep: config.sinkKeep, secrets: config.webhookSecrets, smtpPort: config.sinkSmtpPort });
-}
-
-function createChannels(config: Config, clock: Clock, timers: Timers, sinkSmtpPort: number | undefined) {
-  const relay = config.smtpUrl === null ? { host: '127.0.0.1', port: sinkSmtpPort ?? 25 } : relayOf(config.smtpUrl);
-  const email = emailChannel({ clock, timers, from: config.emailFrom, replyTimeoutMs: config.sendTimeoutMs, ...relay });
-  const webhook = webhookChannel({
-    clock,
-    timers,
-    secrets: config.webhookSecrets,
-    requireHttps: config.production,
-    allow: [...config.webhookAllow, ...(sinkSmtpPort === undefined ? [] : ownAddress(config.port))],
-    headersTimeoutMs: config.sendTimeoutMs,
-  });
-  return { email, webhook };
-}
-
-/** The sink takes webhooks on our own port; with a port that is not known yet, all of this machine's loopback is let through. */
-function ownAddress(port: number): readonly string[] {
-  return port === 0 ? ['127.0.0.1/32'] : [`127.0.0.1:${port}`, `localhost:${port}`];
-}
-
-function relayOf(smtpUrl: string) {
-  const url = new URL(smtpUrl);
-  const secure = url.protocol === 'smtps:';
-  const credentials = { user: decodeURIComponent(url.username), pass: decodeURIComponent(url.password) };
-  return {
-    host: url.hostname,
-    port: url.port === '' ? (secure ? 465 : 587) : Number(url.port),
-    secure,
-    ...(url.username === '' ? {} : { credentials }),
-  };
 }
 
 function settingsOf(config: Config): PipelineSettings {

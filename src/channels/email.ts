@@ -106,6 +106,8 @@ const NOTHING: Effect = {
   body: 'none',
   data: null,
   category: null,
+  userId: null,
+  unsubscribeUrl: null,
   acceptedAt: 0,
   attempt: 0,
   correlation: { requestId: 'none' },

@@ -1,9 +1,10 @@
 import type { Chance } from '../ports/chance.js';
 import type { Channel, Outcome } from '../ports/channel.js';
 import type { Clock, Timers } from '../ports/clock.js';
-import type { Delivery, LedgerEntry, RecordEvent } from '../ports/record.js';
+import type { Delivery, Detail, LedgerEntry, RecordEvent } from '../ports/record.js';
 import type { Watch } from '../ports/watch.js';
 import type { Breakers, BreakerVerdict } from './breaker.js';
+import { breakerVerdict, call } from './call.js';
 import { asDead } from './dead-letter.js';
 import { isOpen } from './envelope.js';
 import type { Lease, LeasedChange } from './lease.js';
@@ -11,7 +12,7 @@ import { Notes, withOutcome } from './notes.js';
 import { judge, type Verdict } from './outcome.js';
 import type { Places } from './places.js';
 import type { PipelineSettings } from './settings.js';
-import type { Workload } from './workload.js';
+import type { Decision, Workload } from './workload.js';
 
 export interface DeliverDeps {
   readonly clock: Clock;
@@ -40,8 +41,8 @@ export async function deliver(deps: DeliverDeps, workload: Workload, lease: Leas
 const EXHAUSTED = { code: 'claims_exhausted', message: 'claimed again and again without any progress: it may kill its worker' } as const;
 const LOST = { code: 'outcome_lost', message: 'the worker was lost between intent and outcome' } as const;
 const NO_CHANNEL = { code: 'channel_missing', message: 'no channel of this name is configured' } as const;
-const TIMED_OUT = { code: 'timeout', message: 'the provider did not answer within the time limit' } as const;
-const LEASE_GONE = { code: 'lease_lost', message: 'the lease may have run out before the call; nothing was sent' } as const;
+
+type Ruling = Decision | { readonly kind: 'cancel' };
 
 /** One pass over one leased record. */
 class Pass {
@@ -49,6 +50,8 @@ class Pass {
   private pending: RecordEvent[] = [];
   private readonly notes: Notes;
   private left = 0;
+  /** What the rules look at besides the record. */
+  private circumstances: unknown = null;
 
   constructor(
     private readonly deps: DeliverDeps,
@@ -69,6 +72,9 @@ class Pass {
     const due = open.filter((delivery) => cancelled || delivery.intentAt !== null || (delivery.dueAt !== null && delivery.dueAt <= now));
     if (due.length === 0) return this.write({ deliveries: [], ledger: [], events: [], release: true });
     this.left = due.length;
+    // Read under the lease: whoever changes them afterwards finds the record held, and comes back to it.
+    const circumstances = this.workload.circumstances?.(lease.record);
+    if (circumstances !== undefined) this.circumstances = await circumstances;
     // All are waited for, also when one fails: the lease must not be dropped under a call that is under way.
     const results = await Promise.allSettled(due.map((delivery) => this.one(delivery)));
     const failed = results.find((result) => result.status === 'rejected');
@@ -94,8 +100,8 @@ class Pass {
     }
 
     // Before standing in line, or what is over would be put off again and again for want of a place that it does not need.
-    const ruled = this.ruled(current, carried);
-    if (ruled !== null) return ruled;
+    const ruling = this.rule(current);
+    if (ruling.kind !== 'send') return this.obey(ruling, current, carried);
     const provider = channel.provider(current.recipient);
     const place = await this.deps.places.take(provider, channel.concurrency);
     if ('retryInMs' in place) return this.putOff(current, 'provider.busy', this.lease.now() + place.retryInMs, carried);
@@ -110,17 +116,17 @@ class Pass {
   private async attempt(current: Delivery, channel: Channel, provider: string, carried: readonly LedgerEntry[]): Promise<Delivered> {
     // Standing in line may have taken longer than the lease: whoever has the record now decides.
     if (!this.lease.safe()) return 'stale';
-    const ruled = this.ruled(current, carried);
-    if (ruled !== null) return ruled;
+    const ruling = this.rule(current);
+    if (ruling.kind !== 'send') return this.obey(ruling, current, carried);
     if (this.deps.draining()) return this.putOff(current, 'drain', this.lease.now(), carried);
     const admission = this.deps.breakers.enter(provider);
     if (!admission.admitted) return this.putOff(current, 'breaker.open', this.breakerEnd(admission.retryInMs), carried);
     let verdict: BreakerVerdict = 'neutral';
     try {
-      const intent = await this.intend(current, provider, carried);
+      const intent = await this.intend(current, ruling, provider, carried);
       if (intent === 'stale') return 'stale';
       const startedAt = this.deps.clock.monotonic();
-      const outcome = await this.effect(intent, channel);
+      const outcome = await call(this.deps, this.lease, channel, this.workload.effect(this.lease.record, intent));
       verdict = breakerVerdict(outcome);
       const entry = this.notes.entry(intent, provider, 'outcome', Math.round(this.deps.clock.monotonic() - startedAt));
       return await this.settle(this.judge(intent, channel, outcome), withOutcome(entry, outcome));
@@ -129,21 +135,33 @@ class Pass {
     }
   }
 
-  /** What follows where the rules say anything but "send"; null where it is to be sent. */
-  private ruled(current: Delivery, carried: readonly LedgerEntry[]): Promise<Delivered> | null {
-    if (this.lease.record.cancelRequestedAt !== null)
-      return this.rest(atRest(current, 'cancelled', 'cancel.requested', this.lease.now()), 'cancelled', carried);
-    const decision = this.workload.decide(this.lease.record, current, this.lease.now());
-    if (decision.kind === 'defer') return this.putOff(current, decision.rule, decision.until, carried);
-    if (decision.kind !== 'send') {
-      const status = decision.kind === 'skip' ? 'skipped' : 'expired';
-      return this.rest(atRest(current, status, decision.rule, this.lease.now()), status, carried);
+  /** What is to become of the delivery now. */
+  private rule(current: Delivery): Ruling {
+    if (this.lease.record.cancelRequestedAt !== null) return { kind: 'cancel' };
+    return this.workload.decide(this.lease.record, current, this.lease.now(), this.circumstances);
+  }
+
+  private obey(ruling: Exclude<Ruling, { kind: 'send' }>, current: Delivery, carried: readonly LedgerEntry[]): Promise<Delivered> {
+    const now = this.lease.now();
+    switch (ruling.kind) {
+      case 'cancel':
+        return this.rest(atRest(current, 'cancelled', 'cancel.requested', now), 'cancelled', carried);
+      case 'defer':
+        return this.putOff(current, ruling.rule, ruling.until, carried, ruling.facts);
+      case 'skip':
+        return this.rest(atRest(current, 'skipped', ruling.rule, now), 'skipped', carried, ruling.facts);
+      case 'expire':
+        return this.rest(atRest(current, 'expired', ruling.rule, now), 'expired', carried, ruling.facts);
     }
-    return null;
   }
 
   /** The intent is stored before the call: `attempts` rises with it, and a crash from here on is an unknown outcome. */
-  private async intend(delivery: Delivery, provider: string, carried: readonly LedgerEntry[]): Promise<Delivery | 'stale'> {
+  private async intend(
+    delivery: Delivery,
+    { rule, facts }: Decision,
+    provider: string,
+    carried: readonly LedgerEntry[],
+  ): Promise<Delivery | 'stale'> {
     const now = this.lease.now();
     const intent: Delivery = {
       ...delivery,
@@ -154,34 +172,9 @@ class Pass {
       reason: null,
     };
     const entry = this.notes.entry(intent, provider, 'intent');
-    const event = this.notes.event('attempted', 'send', intent, { attempt: intent.attempts, provider });
+    const event = this.notes.event('attempted', rule, intent, { attempt: intent.attempts, provider, ...facts });
     const written = await this.write({ deliveries: [intent], ledger: [...carried, entry], events: [event], release: false });
     return written === 'stale' ? 'stale' : intent;
-  }
-
-  /** The call itself, within its time limit and only while the lease is safe. */
-  private async effect(delivery: Delivery, channel: Channel): Promise<Outcome> {
-    if (!this.lease.safe()) return { kind: 'retry', failure: LEASE_GONE };
-    const limit = new AbortController();
-    const stop = (): void => limit.abort();
-    let timedOut = false;
-    const timer = this.deps.timers.after(this.deps.settings.sendTimeoutMs, () => {
-      timedOut = true;
-      stop();
-    });
-    this.lease.signal.addEventListener('abort', stop, { once: true });
-    try {
-      const outcome = await channel.send(this.workload.effect(this.lease.record, delivery), limit.signal);
-      // The channel knows only that it was stopped; why is known here.
-      return timedOut && outcome.kind !== 'done' ? { ...outcome, failure: TIMED_OUT } : outcome;
-    } catch (error) {
-      // A channel promises not to reject. One that does has told us nothing about the effect.
-      this.deps.watch({ kind: 'trouble', where: `channel.${channel.name}`, error });
-      return { kind: 'unknown', failure: { code: 'channel_error', message: 'the channel failed in an unforeseen way' } };
-    } finally {
-      timer.cancel();
-      this.lease.signal.removeEventListener('abort', stop);
-    }
   }
 
   /** An intent without an outcome: a worker was lost in between. What may be done follows from the provider's class. */
@@ -219,18 +212,18 @@ class Pass {
     return this.finish(delivery, [written], this.notes.event(verdict.event, verdict.rule, delivery, detail));
   }
 
-  private rest(delivery: Delivery, name: string, carried: readonly LedgerEntry[] = []): Promise<Delivered> {
+  private rest(delivery: Delivery, name: string, carried: readonly LedgerEntry[] = [], facts: Detail = {}): Promise<Delivered> {
     return this.finish(
       delivery,
       carried,
-      this.notes.event(name, delivery.reason ?? name, delivery, { code: delivery.failure?.code ?? null }),
+      this.notes.event(name, delivery.reason ?? name, delivery, { code: delivery.failure?.code ?? null, ...facts }),
     );
   }
 
   /** No attempt is spent on waiting. */
-  private putOff(delivery: Delivery, rule: string, until: number, carried: readonly LedgerEntry[]): Promise<Delivered> {
+  private putOff(delivery: Delivery, rule: string, until: number, carried: readonly LedgerEntry[], facts: Detail = {}): Promise<Delivered> {
     const deferred = this.withinLife({ ...delivery, status: 'deferred', reason: rule, dueAt: until, intentAt: null });
-    return this.finish(deferred, carried, this.notes.event('deferred', rule, delivery, { until: deferred.dueAt }));
+    return this.finish(deferred, carried, this.notes.event('deferred', rule, delivery, { until: deferred.dueAt, ...facts }));
   }
 
   /** What would be due only after its end is looked at when it ends, to be said expired then and not later. */
@@ -288,11 +281,4 @@ class Pass {
 
 function atRest(delivery: Delivery, status: 'cancelled' | 'skipped' | 'expired' | 'held', rule: string, now: number): Delivery {
   return { ...delivery, status, reason: rule, dueAt: null, intentAt: null, settledAt: now };
-}
-
-/** A refusal (a bad address, say) and a request to slow down come from a provider that is well. */
-function breakerVerdict(outcome: Outcome): BreakerVerdict {
-  if (outcome.kind === 'done' || outcome.kind === 'dead') return 'success';
-  if (outcome.kind === 'unknown') return 'failure';
-  return outcome.throttled === true || outcome.failure.code === LEASE_GONE.code ? 'neutral' : 'failure';
 }

@@ -1,5 +1,5 @@
 import type { Outcome } from '../ports/channel.js';
-import type { Delivery, LedgerEntry, RecordEvent } from '../ports/record.js';
+import type { Delivery, Detail, LedgerEntry, RecordEvent } from '../ports/record.js';
 import type { Lease } from './lease.js';
 
 /** What the holder of a lease writes down, in its own name and by the store's clock. */
@@ -20,7 +20,7 @@ export class Notes {
     };
   }
 
-  event(name: string, rule: string, delivery: Delivery | null, detail: NonNullable<RecordEvent['detail']>): RecordEvent {
+  event(name: string, rule: string, delivery: Delivery | null, detail: Detail): RecordEvent {
     const of = delivery === null ? {} : { deliveryId: delivery.id };
     return { at: this.lease.now(), name, rule, actor: this.lease.ref.worker, clock: 'store', detail, ...of };
   }
@@ -37,5 +37,6 @@ export class Notes {
 /** The entry with what the provider said. */
 export function withOutcome(entry: LedgerEntry, outcome: Outcome): LedgerEntry {
   if (outcome.kind === 'done') return outcome.receipt === undefined ? entry : { ...entry, receipt: outcome.receipt };
+  if (outcome.kind === 'defer') return entry;
   return { ...entry, failure: outcome.failure };
 }

@@ -38,6 +38,8 @@ export function judge(on: Judgement, outcome: Outcome): Verdict {
       return outcome.throttled === true
         ? putOffOrDie(on, { ...on.delivery, throttles: on.delivery.throttles + 1 }, outcome.failure, 'throttled', outcome.afterMs)
         : putOffOrDie(on, on.delivery, outcome.failure, 'retry', outcome.afterMs);
+    case 'defer':
+      return goOnLater(on, outcome.rule, outcome.afterMs);
     case 'unknown':
       return judgeUnknown(on, outcome.failure);
   }
@@ -74,6 +76,13 @@ function judgeUnknown(on: Judgement, failure: Failure): Verdict {
   }
 }
 
+/** A step of longer work: nothing failed, so the attempt is forgiven. */
+function goOnLater({ delivery, now }: Judgement, rule: string, afterMs: number): Verdict {
+  const forgiven = (delivery.forgiven ?? 0) + 1;
+  const later: Delivery = { ...delivery, forgiven, status: 'deferred', reason: rule, dueAt: now + afterMs, intentAt: null };
+  return { delivery: later, result: 'deferred', event: 'deferred', rule };
+}
+
 function delivered(on: Judgement, rule: string): Delivery {
   return { ...on.delivery, status: 'delivered', reason: rule, failure: null, dueAt: null, intentAt: null, settledAt: on.now };
 }
@@ -95,7 +104,7 @@ function putOffOrDie(
   afterMs?: number,
 ): Verdict {
   const { settings, now } = on;
-  const failures = delivery.attempts - delivery.throttles;
+  const failures = delivery.attempts - delivery.throttles - (delivery.forgiven ?? 0);
   if (result === 'throttled' && delivery.throttles > settings.maxThrottles) {
     return dead({ ...on, delivery }, failure, 'throttles.exhausted', result);
   }

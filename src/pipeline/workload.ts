@@ -1,12 +1,16 @@
 import type { Channel, Effect } from '../ports/channel.js';
-import type { Delivery, WorkRecord } from '../ports/record.js';
+import type { Delivery, Detail, WorkRecord } from '../ports/record.js';
 
-/** What the rules say about one due delivery. `until` in milliseconds on the store's clock. */
-export type Decision =
-  | { readonly kind: 'send'; readonly rule: string }
-  | { readonly kind: 'defer'; readonly rule: string; readonly until: number }
-  | { readonly kind: 'skip'; readonly rule: string }
-  | { readonly kind: 'expire'; readonly rule: string };
+/**
+ * What the rules say about one due delivery. `until` in milliseconds on the store's clock. `facts`: everything that was
+ * looked at, kept with the decision, so that it can be taken again later by anyone; left out where nothing but the record was.
+ */
+export type Decision = { readonly rule: string; readonly facts?: Detail } & (
+  | { readonly kind: 'send' }
+  | { readonly kind: 'defer'; readonly until: number }
+  | { readonly kind: 'skip' }
+  | { readonly kind: 'expire' }
+);
 
 /** What to do with an unknown outcome at a provider of class `neither`. */
 export type UnknownPolicy = 'hold' | 'resend' | 'assume-delivered';
@@ -17,8 +21,10 @@ export type UnknownPolicy = 'hold' | 'resend' | 'assume-delivered';
  */
 export interface Workload {
   readonly name: string;
-  /** Pure: the same record, delivery and time give the same decision. */
-  decide(record: WorkRecord, delivery: Delivery, now: number): Decision;
+  /** What decisions rest on besides the record (a person's choices), read afresh for each pass over it. Undefined: nothing. */
+  circumstances?(record: WorkRecord): Promise<unknown> | undefined;
+  /** Pure: the same record, delivery, time and circumstances give the same decision. */
+  decide(record: WorkRecord, delivery: Delivery, now: number, circumstances: unknown): Decision;
   /** From when on there is nothing left to wait for, milliseconds on the store's clock; null: never. No delivery is put off beyond it. */
   expiresAt(record: WorkRecord): number | null;
   /** The channel that brings the delivery's effect about; throws where there is none (the delivery is then dead). */

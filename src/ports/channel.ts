@@ -6,12 +6,14 @@ import type { Correlation, Failure } from './record.js';
  * - `retry`: known not to have happened; try again, not before `afterMs` where the provider said so (Retry-After).
  *   `throttled`: the provider asked us to slow down; uses up no retry.
  * - `dead`: known not to have happened, and trying again cannot help.
+ * - `defer`: not done yet, and nothing is wrong: go on after `afterMs`. For work that goes in steps; uses up no retry.
  * - `unknown`: may or may not have happened (a timeout after the content was handed over, a lost reply).
  */
 export type Outcome =
   | { readonly kind: 'done'; readonly receipt?: string }
   | { readonly kind: 'retry'; readonly failure: Failure; readonly afterMs?: number; readonly throttled?: boolean }
   | { readonly kind: 'dead'; readonly failure: Failure }
+  | { readonly kind: 'defer'; readonly rule: string; readonly afterMs: number }
   | { readonly kind: 'unknown'; readonly failure: Failure };
 
 /**
@@ -28,11 +30,14 @@ export interface Effect {
   readonly operationId: string;
   readonly tenant: string;
   readonly recordId: string;
+  readonly userId: string | null;
   readonly recipient: string;
   readonly subject: string | null;
   readonly body: string;
   readonly data: Readonly<Record<string, unknown>> | null;
   readonly category: string | null;
+  /** Where the recipient can say that they want no more of this; null where they may not. Constant over all attempts. */
+  readonly unsubscribeUrl: string | null;
   readonly acceptedAt: number;
   readonly attempt: number;
   readonly correlation: Correlation;
@@ -44,6 +49,8 @@ export interface Channel {
   readonly effectClass: EffectClass;
   /** Calls at a time that a provider of this channel can really take; a delivery waits for its place before its intent. Left out: no limit. */
   readonly concurrency?: number;
+  /** Calls that may begin in a second at one provider, here in this process. Left out: no limit. Waiting for it costs no attempt. */
+  readonly ratePerSecond?: number;
   /** What a circuit breaker guards: one name per thing that fails together (a mail relay; a webhook's host). */
   provider(recipient: string): string;
   /**

@@ -11,10 +11,24 @@ export interface ListQuery {
   readonly after?: { readonly createdAt: number; readonly id: string };
 }
 
-export interface DeliveryQuery {
+/** Which deliveries of those that rest in one status: all that match every field given. */
+export interface DeliveryFilter {
   readonly tenant: string;
-  readonly workload?: string;
   readonly status: DeliveryStatus;
+  readonly workload?: string;
+  readonly channel?: string;
+  /** A dead letter's. */
+  readonly fingerprint?: string;
+  /** `failure.code`. */
+  readonly code?: string;
+  readonly userId?: string;
+  /** `settledAt` not before. */
+  readonly since?: number;
+  /** `settledAt` before. */
+  readonly until?: number;
+}
+
+export interface DeliveryQuery extends DeliveryFilter {
   readonly limit: number;
   /** Order: (settledAt, deliveryId) descending. */
   readonly after?: { readonly settledAt: number; readonly id: string };

@@ -56,6 +56,10 @@ export interface Delivery {
   readonly attempts: number;
   /** Attempts that a provider refused by asking us to slow down (429): they do not use up retries. */
   readonly throttles: number;
+  /** Attempts made before a redrive that kept the generation (an outcome was unknown): they do not use up retries. Left out: 0. */
+  readonly forgiven?: number;
+  /** How often it was brought back from the desk. Left out: 0. */
+  readonly redrives?: number;
   /** When it is next due; null unless open. */
   readonly dueAt: number | null;
   /** Set while an intent has no outcome: the effect may or may not have happened. */
@@ -126,7 +130,7 @@ export interface LedgerEntry {
   readonly token: number;
   readonly provider: string;
   /** Outcomes only. */
-  readonly result?: 'delivered' | 'retry' | 'throttled' | 'dead' | 'unknown' | 'resolved';
+  readonly result?: 'delivered' | 'retry' | 'throttled' | 'deferred' | 'dead' | 'unknown' | 'resolved';
   readonly failure?: Failure;
   /** Outcomes only: how long the call took, milliseconds on the worker's monotonic clock. */
   readonly durationMs?: number;
@@ -148,6 +152,10 @@ export interface RecordEvent {
   /** Which clock decided. */
   readonly clock: 'store' | 'worker';
   readonly deliveryId?: string;
+  /** A person's (or their program's) doing, to be found in the audit. */
+  readonly audit?: true;
   /** The inputs of the decision. Holds no recipient and no content. */
-  readonly detail?: Readonly<Record<string, string | number | boolean | null>>;
+  readonly detail?: Detail;
 }
+
+export type Detail = Readonly<Record<string, string | number | boolean | null>>;

@@ -3,7 +3,9 @@ import { expect, test } from '@jest/globals';
 import { SETTINGS } from '../../src/config/settings.js';
 import { loadConfig } from '../../src/config.js';
 
-const COMPOSITION = ['src/main.ts', 'src/wire.ts'].map((path) => readFileSync(path, 'utf8')).join('\n');
+const COMPOSITION = ['src/main.ts', 'src/wire.ts', 'src/wire/api.ts', 'src/wire/channels.ts']
+  .map((path) => readFileSync(path, 'utf8'))
+  .join('\n');
 
 const read = Object.keys(loadConfig({})).filter((name) => new RegExp(`\\bconfig\\.${name}\\b`).test(COMPOSITION));
 

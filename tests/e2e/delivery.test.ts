@@ -94,7 +94,7 @@ describe('A notification, end to end on the embedded platform', () => {
     expect(body.events.map(({ name, rule }) => [name, rule])).toEqual([
       ['accepted', 'accept.new'],
       ['claimed', 'claim.due'],
-      ['attempted', 'send'],
+      ['attempted', 'due'],
       ['delivered', 'effect.done'],
     ]);
   });

@@ -1,5 +1,6 @@
 import type { Mutant } from './mutants.js';
 
+const CALL = 'src/pipeline/call.ts';
 const ACCEPT = 'src/pipeline/accept.ts';
 const CONSUME = 'src/pipeline/consume.ts';
 const DELIVER = 'src/pipeline/deliver.ts';
@@ -8,6 +9,7 @@ const OUTCOME = 'src/pipeline/outcome.ts';
 const RELAY = 'src/pipeline/relay.ts';
 
 const DELIVER_CALL = 'const result = await deliver(this.#deliverDeps, workload, lease);';
+const EFFECT_CALL = 'const outcome = await call(this.deps, this.lease, channel, this.workload.effect(this.lease.record, intent));';
 const INTENT_WRITE = 'this.write({ deliveries: [intent], ledger: [...carried, entry], events: [event], release: false });';
 
 /** Mutants of the real pipeline. */
@@ -62,9 +64,8 @@ export const PIPELINE_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: DELIVER,
-        search: 'channel.send(this.workload.effect(this.lease.record, delivery), limit.signal)',
-        replace:
-          'channel.send({ ...this.workload.effect(this.lease.record, delivery), operationId: delivery.operationId + delivery.attempts }, limit.signal)',
+        search: 'this.workload.effect(this.lease.record, intent)',
+        replace: '{ ...this.workload.effect(this.lease.record, intent), operationId: intent.operationId + intent.attempts }',
       },
     ],
   },
@@ -117,8 +118,8 @@ export const PIPELINE_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: DELIVER,
-        search: 'const outcome = await this.effect(intent, channel);',
-        replace: "const outcome: Outcome = { kind: 'done' };\n      void this.effect(intent, channel);",
+        search: EFFECT_CALL,
+        replace: EFFECT_CALL.replace('outcome = await', "outcome: Outcome = { kind: 'done' };\n      void"),
       },
     ],
   },
@@ -147,7 +148,7 @@ export const PIPELINE_MUTANTS: readonly Mutant[] = [
   {
     name: 'send-without-looking-at-the-lease',
     why: 'a worker that was stopped between claim and send sends under another’s lease',
-    patches: [{ file: DELIVER, search: 'if (!this.lease.safe()) return {', replace: 'if (this.lease === undefined) return {' }],
+    patches: [{ file: CALL, search: 'if (!lease.safe()) return {', replace: 'if (lease === undefined) return {' }],
   },
   {
     name: 'lost-lease-not-signalled',
@@ -265,8 +266,8 @@ export const PIPELINE_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: DELIVER,
-        search: 'if (this.lease.record.cancelRequestedAt !== null)\n      return this.rest(',
-        replace: 'if (this.lease.record.cancelRequestedAt === 0)\n      return this.rest(',
+        search: 'if (this.lease.record.cancelRequestedAt !== null) return {',
+        replace: 'if (this.lease.record.cancelRequestedAt === 0) return {',
       },
     ],
   },

@@ -46,13 +46,13 @@ export function workloadOf(who: Incarnation, receivers: Receivers, policy: 'hold
   const real = notificationsWorkload({ channels, emailUnknownPolicy: 'hold' });
   return {
     ...real,
-    decide(record, delivery, now) {
+    decide(record, delivery, now, circumstances) {
       const { poison, quietUntil } = natureOf(record);
       if (poison === 'decide') {
         who.crash('poison');
         throw new Error('a dead process does not get this far');
       }
-      const decision = real.decide(record, delivery, now);
+      const decision = real.decide(record, delivery, now, circumstances);
       if (decision.kind !== 'send' || quietUntil === undefined || now >= quietUntil) return decision;
       return { kind: 'defer', rule: 'quiet', until: quietUntil };
     },

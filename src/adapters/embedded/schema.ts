@@ -106,6 +106,56 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX records_undelivered_of_user ON records (tenant, user_id, workload, status, created_at, id)
     WHERE user_id IS NOT NULL AND status <> 'delivered';
   `,
+  `
+  CREATE TABLE people (
+    tenant TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    -- The version whose change is applied to what waits; behind the version: still to be done.
+    applied INTEGER NOT NULL DEFAULT 0,
+    choices TEXT NOT NULL,
+    PRIMARY KEY (tenant, user_id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX people_changed ON people (updated_at) WHERE applied < version;
+
+  CREATE TABLE inbox (
+    tenant TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    operation_id TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    read_at INTEGER,
+    item TEXT NOT NULL,
+    PRIMARY KEY (tenant, user_id, seq)
+  ) STRICT, WITHOUT ROWID;
+  CREATE UNIQUE INDEX inbox_once ON inbox (tenant, operation_id);
+  CREATE INDEX inbox_unread ON inbox (tenant, user_id, seq) WHERE read_at IS NULL;
+  -- The last number that each inbox has given out: one that was removed must not come back.
+  CREATE TABLE inboxes (
+    tenant TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    last INTEGER NOT NULL,
+    PRIMARY KEY (tenant, user_id)
+  ) STRICT, WITHOUT ROWID;
+
+  -- What people did, found again without reading all events. n is the event's place within its write.
+  CREATE TABLE audit (
+    record INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    tenant TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    action TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    event TEXT NOT NULL,
+    PRIMARY KEY (record, version, n)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX audit_newest ON audit (tenant, at, record, version, n);
+
+  -- Whose work a wake-up is for, so that one user's flood does not stand before everybody else's.
+  ALTER TABLE wake_ups ADD COLUMN user_id TEXT;
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -1,0 +1,66 @@
+import { createServer as createHttpServer, type Server } from 'node:http';
+import type { RequestHandler } from 'express';
+import type { Embedded } from '../adapters/embedded/embedded.js';
+import { createSystemClock } from '../adapters/system/system-clock.js';
+import { createSystemIds } from '../adapters/system/system-ids.js';
+import type { Config } from '../config.js';
+import type { Admission } from '../ingress/admission.js';
+import { deskRoutes } from '../ingress/desk.js';
+import { healthRoutes } from '../ingress/health.js';
+import { createServer } from '../ingress/server.js';
+import type { Pipeline } from '../pipeline/pipeline.js';
+import type { DevelopmentSink } from '../sink/development.js';
+import type { Log } from '../telemetry/log.js';
+import type { Metrics } from '../telemetry/metrics.js';
+import { notificationRoutes } from '../workloads/notifications/routes.js';
+
+interface ApiParts extends Pick<Embedded, 'reader' | 'queue' | 'probe'> {
+  readonly config: Config;
+  readonly log: Log;
+  readonly version: string;
+  readonly metrics: Metrics;
+  readonly admission: Admission;
+  readonly pipeline: Pipeline;
+  readonly sink: DevelopmentSink | null;
+  readonly guards: readonly RequestHandler[];
+  readonly draining: () => boolean;
+}
+
+/** Everything that is served over HTTP, and where. */
+export function createApi(parts: ApiParts): Server {
+  const { config, log, version, reader, queue, metrics, admission, pipeline, sink, guards, probe, draining } = parts;
+  const clock = createSystemClock();
+  const health = healthRoutes({
+    service: { name: 'signalbox', version },
+    worker: config.workerId,
+    reader,
+    queue,
+    probe,
+    draining,
+    metrics,
+    metricsToken: config.metricsToken,
+  });
+  const notifications = notificationRoutes({ pipeline, reader, clock, admit: admission.admit });
+  const server = createServer({
+    ids: createSystemIds(),
+    clock,
+    guards,
+    onServed(served) {
+      metrics.http(served.method, served.route, served.status, served.durationMs / 1000);
+      log.debug(served, 'request served');
+    },
+    onInternalError: (error, requestId) => log.error({ err: error, requestId }, 'internal error'),
+    open: [health],
+    mounted: sink === null ? [] : [{ path: '/sink', router: sink.router }],
+    api: [
+      { path: '/api/v1/notifications', router: notifications },
+      { path: '/api/notifications', router: notifications },
+      { path: '/api/v1', router: deskRoutes(reader) },
+    ],
+  });
+  const http = createHttpServer(server);
+  // Slow senders are cut off: a request's header within 10 s, all of it within 30 s.
+  http.headersTimeout = 10_000;
+  http.requestTimeout = 30_000;
+  return http;
+}
