@@ -17,6 +17,7 @@ import {
   type NotificationPayload,
   type NotificationRequest,
   notificationRequest,
+  recipientOf,
   resolveRequest,
   timeProblems,
 } from './schema.js';
@@ -147,8 +148,7 @@ function submissionOf(request: Request, response: Response, body: NotificationRe
     userId: body.userId,
     priority: body.priority,
     payload,
-    // The schema has made sure that each channel has its address.
-    targets: body.channels.map((channel) => ({ channel, recipient: body.to[channel] ?? '' })),
+    targets: body.channels.map((channel) => ({ channel, recipient: recipientOf(body, channel) })),
     scheduledFor: body.scheduledFor === undefined ? null : Date.parse(body.scheduledFor),
     correlation: correlationOf(response),
   };

@@ -42,7 +42,19 @@ const webhookUrl = z
 /** An idempotency key: 1 to 255 visible ASCII characters. */
 const idempotencyKey = z.string().regex(/^[\u0021-\u007e]{1,255}$/, 'must be 1 to 255 visible ASCII characters');
 
-const CHANNELS = ['email', 'webhook'] as const;
+/** Every way to reach a person. */
+export const CHANNELS = ['email', 'sms', 'push', 'webhook', 'in-app'] as const;
+
+export type ChannelName = (typeof CHANNELS)[number];
+
+/** The field of `to` that holds a channel's address. In-app needs none: it reaches the person by their user id. */
+export const ADDRESS_OF = {
+  email: 'email',
+  sms: 'phone',
+  push: 'pushToken',
+  webhook: 'webhook',
+  'in-app': null,
+} as const satisfies Record<ChannelName, string | null>;
 
 const addresses = z.strictObject({
   email: z.email('must be an e-mail address').max(254).optional(),
@@ -73,7 +85,8 @@ export const notificationRequest = z
     const issue = (path: (string | number)[], message: string): void => context.addIssue({ code: 'custom', path, message });
     if (new Set(request.channels).size !== request.channels.length) issue(['channels'], 'must not name a channel twice');
     for (const channel of request.channels) {
-      if (request.to[channel] === undefined) issue(['to', channel], `is needed by the channel ${channel}`);
+      const field = ADDRESS_OF[channel];
+      if (field !== null && request.to[field] === undefined) issue(['to', field], `is needed by the channel ${channel}`);
     }
     const { scheduledFor, expiresAt } = request;
     if (scheduledFor !== undefined && expiresAt !== undefined && Date.parse(expiresAt) <= Date.parse(scheduledFor)) {
@@ -82,6 +95,12 @@ export const notificationRequest = z
   });
 
 export type NotificationRequest = z.infer<typeof notificationRequest>;
+
+/** Where a channel reaches the person that the request names. The schema has made sure that it is there. */
+export function recipientOf(request: NotificationRequest, channel: ChannelName): string {
+  const field = ADDRESS_OF[channel];
+  return field === null ? request.userId : (request.to[field] ?? '');
+}
 
 /** Rules that need the time: `now` in milliseconds since the epoch. Gives what is wrong, or nothing. */
 export function timeProblems(request: NotificationRequest, now: number): { readonly pointer: string; readonly detail: string }[] {
