@@ -16,6 +16,8 @@ function confined(name, comment, modules, home) {
 const PORTS = '^src/ports/';
 const ERRORS = '^src/errors\\.ts$';
 const PIPELINE = '^src/pipeline/';
+/** The HTTP side of a workload: `routes.ts`, and `inbox-routes.ts` and the like. */
+const ROUTES = '^src/workloads/[^/]+/(|[a-z-]+-)routes\\.ts$';
 /** Those who put the program together. */
 const COMPOSITION = '^src/(wire|main|worker)(\\.ts$|/)';
 
@@ -47,14 +49,14 @@ module.exports = {
     {
       name: 'workloads-import-pipeline',
       severity: 'error',
-      comment: 'A workload knows the pipeline and the ports; only its routes know that there is HTTP.',
-      from: { path: '^src/workloads/', pathNot: '^src/workloads/[^/]+/routes\\.ts$' },
+      comment: 'A workload knows the pipeline and the ports; only its routes (routes.ts, x-routes.ts) know that there is HTTP.',
+      from: { path: '^src/workloads/', pathNot: ROUTES },
       to: { path: '^src/', pathNot: ['^src/workloads/', PIPELINE, PORTS, ERRORS] },
     },
     only(
       'routes-import-ingress',
       'The routes of a workload take what every HTTP request needs from ingress.',
-      '^src/workloads/[^/]+/routes\\.ts$',
+      ROUTES,
       '^src/workloads/',
       '^src/ingress/',
       PIPELINE,
@@ -162,7 +164,7 @@ module.exports = {
       'http-in-ingress',
       'Who serves HTTP is ingress, the routes it is given, and the sink, its own.',
       npm('express', 'helmet', 'cors', 'rate-limiter-flexible'),
-      `^src/(ingress|sink)/|^src/workloads/[^/]+/routes\\.ts$|${COMPOSITION}`,
+      `^src/(ingress|sink)/|${ROUTES}|${COMPOSITION}`,
     ),
   ],
   options: {
