@@ -197,7 +197,7 @@ class Pass {
       policy: this.workload.onUnknown(delivery),
       cancelRequested: this.lease.record.cancelRequestedAt !== null,
       now: this.lease.now(),
-      settings: this.deps.settings,
+      settings: { ...this.deps.settings, maxRetries: this.workload.maxRetries ?? this.deps.settings.maxRetries },
       chance: this.deps.chance,
     };
     return judge(on, outcome);

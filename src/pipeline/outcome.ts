@@ -76,9 +76,9 @@ function judgeUnknown(on: Judgement, failure: Failure): Verdict {
   }
 }
 
-/** A step of longer work: nothing failed, so the attempt is forgiven. */
+/** A step of longer work: it got somewhere, so all attempts so far are forgiven. Retries count since the last step. */
 function goOnLater({ delivery, now }: Judgement, rule: string, afterMs: number): Verdict {
-  const forgiven = (delivery.forgiven ?? 0) + 1;
+  const forgiven = delivery.attempts - delivery.throttles;
   const later: Delivery = { ...delivery, forgiven, status: 'deferred', reason: rule, dueAt: now + afterMs, intentAt: null };
   return { delivery: later, result: 'deferred', event: 'deferred', rule };
 }

@@ -21,6 +21,8 @@ export type UnknownPolicy = 'hold' | 'resend' | 'assume-delivered';
  */
 export interface Workload {
   readonly name: string;
+  /** Retries after the first attempt of a delivery, or of a step of it. Left out: as the pipeline's settings say. */
+  readonly maxRetries?: number;
   /** What decisions rest on besides the record (a person's choices), read afresh for each pass over it. Undefined: nothing. */
   circumstances?(record: WorkRecord): Promise<unknown> | undefined;
   /** Pure: the same record, delivery, time and circumstances give the same decision. */
