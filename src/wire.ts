@@ -44,7 +44,7 @@ export async function wire({ config, log, version, onFatal }: Options): Promise<
   const clock = createSystemClock();
   const timers = createSystemTimers();
   const embedded = armPorts(config.failpoint, await openEmbedded({ dataDir: config.dataDir, clock, timers, onFatal }));
-  const { reader, queue } = embedded;
+  const { reader, queue, people } = embedded;
   const metrics = createMetrics({ reader, queue });
   const admission = createAdmission({ reader, clock, timers, maxBacklog: config.maxIngressBacklog });
   const sink = config.sink ? await startSink(config, clock, timers) : null;
@@ -65,7 +65,7 @@ export async function wire({ config, log, version, onFatal }: Options): Promise<
 
   let draining = false;
   const { probe } = embedded;
-  const parts = { config, log, version, reader, queue, metrics, admission, pipeline, sink, probe, draining: () => draining };
+  const parts = { config, log, version, reader, queue, people, metrics, admission, pipeline, sink, probe, draining: () => draining };
   const http = createApi({
     ...parts,
     guards: await apiGuards({ corsOrigins: config.corsOrigins, rateLimitPerMinute: config.rateLimitPerMinute }),

@@ -73,6 +73,18 @@ export function url(...schemes: readonly string[]): Kind<string> {
   });
 }
 
+/** Where a server is reached from outside: http or https, without user, query, fragment or a slash at the end. */
+export function publicUrl(): Kind<string> {
+  return kind('an http or https URL without query and without a slash at its end, e.g. https://notify.example.org', (value) => {
+    if (!URL.canParse(value)) return NOT_ONE;
+    const { protocol, username, password, origin, pathname } = new URL(value);
+    const plain = (protocol === 'http:' || protocol === 'https:') && username === '' && password === '';
+    // Nothing but an origin and a path comes out as it went in, and the path is safe in a header and a page.
+    const same = value === origin || value === `${origin}${pathname}`;
+    return plain && same && /^[!-~]{1,512}$/.test(value) && !/[<>"'\\]|\/$/.test(value) ? value : NOT_ONE;
+  });
+}
+
 /** Comma-separated values of one kind; blanks around them and empty places are dropped. */
 export function listOf<T>(shape: string, one: Kind<T>): Kind<readonly T[]> {
   return kind(shape, (value) => {

@@ -1,5 +1,6 @@
 import type { SettingName, Values } from './settings.js';
 import { SETTINGS } from './settings.js';
+import { DEVELOPMENT_LINK_SECRET } from './settings-people.js';
 import { DEVELOPMENT_WEBHOOK_SECRET } from './settings-server.js';
 
 /** The share of a lease after which a worker gives it up for lost; an attempt must be over by then. */
@@ -105,6 +106,8 @@ const OF_SERVERS: readonly Rule[] = [
 
 const HOW_TO_MAKE_A_SECRET = 'set whsec_ followed by the base64 of 32 random bytes (openssl rand -base64 32)';
 
+const HOW_TO_MAKE_A_LINK_SECRET = 'set 32 random bytes or more (openssl rand -base64 32)';
+
 const OF_PRODUCTION: readonly Rule[] = [
   {
     about: ['smtpUrl'],
@@ -117,6 +120,14 @@ const OF_PRODUCTION: readonly Rule[] = [
       if (secrets.length === 0) return `WEBHOOK_SECRET: is not set; ${HOW_TO_MAKE_A_SECRET}`;
       const known = secrets.includes(DEVELOPMENT_WEBHOOK_SECRET);
       return known ? `WEBHOOK_SECRET: holds the public development secret; ${HOW_TO_MAKE_A_SECRET}` : null;
+    },
+  },
+  {
+    about: ['linkSecrets'],
+    broken: ({ linkSecrets: secrets }) => {
+      if (secrets.length === 0) return `LINK_SECRET: is not set; ${HOW_TO_MAKE_A_LINK_SECRET}`;
+      const known = secrets.includes(DEVELOPMENT_LINK_SECRET);
+      return known ? `LINK_SECRET: holds the public development secret; ${HOW_TO_MAKE_A_LINK_SECRET}` : null;
     },
   },
   {
@@ -154,6 +165,9 @@ export function doubts(values: Values, given: readonly SettingName[]): string[] 
     .map((name) => `${SETTINGS[name].env}: is set but has no effect in this version`);
   if (values.databaseUrl !== null && given.includes('dataDir') && fileUrlDirectory(values.databaseUrl) !== values.dataDir) {
     warnings.push('DATA_DIR: is set but not used, DATABASE_URL names another directory');
+  }
+  if (values.nodeEnv === 'production' && values.publicUrl === null) {
+    warnings.push('PUBLIC_URL: is not set, so the links in e-mail name localhost, which no recipient can reach');
   }
   return warnings;
 }

@@ -1,10 +1,11 @@
 import type { Setting } from './setting.js';
 import { LATER, SERVERS } from './settings-later.js';
+import { PEOPLE } from './settings-people.js';
 import { CHANNELS, PROCESS, SWITCHES } from './settings-server.js';
 import { STORE, WORK } from './settings-work.js';
 
 /** Every setting by its name in {@link Config}: the only description of the configuration. */
-export const SETTINGS = { ...PROCESS, ...STORE, ...SWITCHES, ...WORK, ...CHANNELS, ...LATER, ...SERVERS };
+export const SETTINGS = { ...PROCESS, ...STORE, ...SWITCHES, ...WORK, ...CHANNELS, ...PEOPLE, ...LATER, ...SERVERS };
 
 export type SettingName = keyof typeof SETTINGS;
 
@@ -23,6 +24,7 @@ export const SECTIONS: readonly { readonly title: string; readonly settings: rea
   { title: 'Switches', settings: Object.values(SWITCHES) },
   { title: 'Claims, retries and breakers', settings: Object.values(WORK) },
   { title: 'Channels and the sink', settings: Object.values(CHANNELS) },
+  { title: 'People and their links', settings: Object.values(PEOPLE) },
   { title: 'Accepted, without effect in this version', settings: Object.values(LATER) },
   { title: 'Refused in this version', settings: Object.values(SERVERS) },
 ];

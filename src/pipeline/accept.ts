@@ -1,7 +1,7 @@
 import type { Ids } from '../ports/chance.js';
 import type { Clock } from '../ports/clock.js';
 import type { RecordReader } from '../ports/reader.js';
-import type { Correlation, Delivery, Priority, WorkRecord } from '../ports/record.js';
+import type { Correlation, Delivery, Priority } from '../ports/record.js';
 import type { AcceptResult, Draft, RecordStore } from '../ports/store.js';
 import type { Watch } from '../ports/watch.js';
 import { deliveryIdOf, fingerprintOf, operationIdOf, recordIdOf } from './envelope.js';
@@ -14,10 +14,19 @@ export interface Submission {
   readonly principal: string;
   /** The client's idempotency key; null where it sent none, and every call is then new work. */
   readonly key: string | null;
+  /** What the key was sent to. Left out: `<workload>.accept`. */
+  readonly operation?: string;
+  /** What tells a repeat of the same call from other work under the same key. Left out: all that is stored of it. */
+  readonly sameness?: unknown;
   readonly userId: string | null;
   readonly priority: Priority;
   readonly payload: unknown;
   readonly targets: readonly { readonly channel: string; readonly recipient: string }[];
+  /**
+   * The targets as the client named them, where an address was found elsewhere (a person's contacts): a repeat is told
+   * by what was sent, whatever is found today. Left out: the targets.
+   */
+  readonly asked?: readonly { readonly channel: string; readonly recipient?: string }[];
   /** When to start, milliseconds since the epoch; null for at once. */
   readonly scheduledFor: number | null;
   readonly correlation: Correlation;
@@ -28,8 +37,8 @@ const CLOCKS_DIFFER_MS = 24 * 3_600_000;
 
 export interface Accept {
   (submission: Submission): Promise<AcceptResult>;
-  /** The record that this submission's key already stands for, or null: for checks that bind new work only. */
-  known(submission: Submission): Promise<WorkRecord | null>;
+  /** The answer to a submission whose key is known already, or null: for checks that bind new work only. Stores nothing. */
+  known(submission: Submission): Promise<AcceptResult | null>;
 }
 
 interface Deps {
@@ -54,15 +63,23 @@ export function createAccept(deps: Deps): Accept {
     if (result.outcome === 'created') wake(deps, result.record.dueAt, draft, result);
     return result;
   };
-  const known = async (submission: Submission): Promise<WorkRecord | null> => {
+  const known = async (submission: Submission): Promise<AcceptResult | null> => {
     const id = recordIdFor(submission);
-    return id === null ? null : deps.reader.get({ tenant: submission.tenant, id });
+    const record = id === null ? null : await deps.reader.get({ tenant: submission.tenant, id });
+    if (record === null) return null;
+    const outcome = record.fingerprint === fingerprintFor(submission) ? 'repeat' : 'conflict';
+    deps.watch({ kind: 'accepted', outcome, record });
+    return { outcome, record };
   };
   return Object.assign(accept, { known });
 }
 
-function recordIdFor({ tenant, principal, workload, key }: Submission): string | null {
-  return key === null ? null : recordIdOf({ tenant, principal, operation: `${workload}.accept`, key });
+function recordIdFor({ tenant, principal, workload, operation = `${workload}.accept`, key }: Submission): string | null {
+  return key === null ? null : recordIdOf({ tenant, principal, operation, key });
+}
+
+function fingerprintFor({ payload, targets, asked, sameness, userId, priority, scheduledFor }: Submission): string {
+  return fingerprintOf(sameness ?? { payload, targets: asked ?? targets, userId, priority, scheduledFor });
 }
 
 function wake(deps: Deps, dueAt: number | null, draft: Draft, result: AcceptResult): void {
@@ -104,7 +121,7 @@ function draftOf(submission: Submission, now: number, ids: Ids): Draft {
     priority,
     payload,
     correlation,
-    fingerprint: fingerprintOf({ payload, targets, userId, priority, scheduledFor }),
+    fingerprint: fingerprintFor(submission),
     createdAt: now,
     dueAt,
     deliveries,

@@ -12,9 +12,10 @@ import type { Pipeline } from '../pipeline/pipeline.js';
 import type { DevelopmentSink } from '../sink/development.js';
 import type { Log } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
+import { createPhones } from '../workloads/notifications/phone.js';
 import { notificationRoutes } from '../workloads/notifications/routes.js';
 
-interface ApiParts extends Pick<Embedded, 'reader' | 'queue' | 'probe'> {
+interface ApiParts extends Pick<Embedded, 'reader' | 'queue' | 'people' | 'probe'> {
   readonly config: Config;
   readonly log: Log;
   readonly version: string;
@@ -28,7 +29,7 @@ interface ApiParts extends Pick<Embedded, 'reader' | 'queue' | 'probe'> {
 
 /** Everything that is served over HTTP, and where. */
 export function createApi(parts: ApiParts): Server {
-  const { config, log, version, reader, queue, metrics, admission, pipeline, sink, guards, probe, draining } = parts;
+  const { config, log, version, reader, queue, people, metrics, admission, pipeline, sink, guards, probe, draining } = parts;
   const clock = createSystemClock();
   const health = healthRoutes({
     service: { name: 'signalbox', version },
@@ -40,7 +41,8 @@ export function createApi(parts: ApiParts): Server {
     metrics,
     metricsToken: config.metricsToken,
   });
-  const notifications = notificationRoutes({ pipeline, reader, clock, admit: admission.admit });
+  const phones = createPhones(config.phoneDefaultRegion);
+  const notifications = notificationRoutes({ pipeline, reader, people, phones, clock, admit: admission.admit });
   const server = createServer({
     ids: createSystemIds(),
     clock,

@@ -1,5 +1,6 @@
 import type { Clock, Timers } from '../../ports/clock.js';
 import type { Outbox } from '../../ports/outbox.js';
+import type { PeopleStore } from '../../ports/people.js';
 import type { WakeUpQueue } from '../../ports/queue.js';
 import type { RecordReader } from '../../ports/reader.js';
 import type { RecordStore } from '../../ports/store.js';
@@ -7,6 +8,7 @@ import { GroupCommit } from './group-commit.js';
 import { HotRecords } from './hot-records.js';
 import { openFile } from './open.js';
 import { EmbeddedOutbox } from './outbox.js';
+import { EmbeddedPeople } from './people.js';
 import { EmbeddedQueue } from './queue.js';
 import { EmbeddedReader } from './reader.js';
 import { Rows } from './rows.js';
@@ -29,6 +31,7 @@ export interface Embedded {
   readonly reader: RecordReader;
   readonly outbox: Outbox;
   readonly queue: WakeUpQueue;
+  readonly people: PeopleStore;
   /** Resolves when the file can be read and nothing has failed so far. */
   probe(): Promise<void>;
   /** Writes what waits, then gives the file up. Twice is fine. */
@@ -43,7 +46,12 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
   try {
     const tally = new Tally(database);
     const hot = new HotRecords(new Rows(database));
-    const group = new GroupCommit(database, tally, clock, { onFatal, onRollback: () => hot.clear() });
+    const onRollback = (): void => {
+      hot.clear();
+      people.forget();
+    };
+    const group = new GroupCommit(database, tally, clock, { onFatal, onRollback });
+    const people = new EmbeddedPeople(database, group, clock);
     const queue = new EmbeddedQueue(database, group, timers);
     const ping = database.prepare('SELECT count(*) FROM sqlite_schema');
     return {
@@ -51,6 +59,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
       reader: new EmbeddedReader(database, group, clock),
       outbox: new EmbeddedOutbox(database, group, clock, hot),
       queue,
+      people,
       probe: async () => {
         await group.read(() => ping.get());
       },

@@ -5,6 +5,8 @@ import type { Database, Statement } from './sqlite.js';
 
 /** Waiting wake-ups held in memory per lane; beyond this they wait in the file alone. */
 const WINDOW = 10_000;
+/** Read of one user's at a time. */
+const READ_AT_MOST = 500;
 
 /** A wake-up's row, as held in memory. */
 export interface Entry extends WakeUp {
@@ -14,65 +16,139 @@ export interface Entry extends WakeUp {
   again: boolean;
 }
 
+/** What waits for one user of one tenant, oldest first. */
+interface Line {
+  readonly name: string;
+  readonly tenant: string;
+  readonly userId: string | null;
+  entries: Entry[];
+  head: number;
+  /** Of this user's rows, those up to this number are in memory, taken, or settled. */
+  cursor: number;
+  /** There may be rows beyond the cursor. */
+  more: boolean;
+  /** The line whose turn is next. */
+  next: Line | undefined;
+}
+
 /**
- * The waiting wake-ups of one priority, oldest first. Memory holds a window of them; rows with a higher number than any
- * that was ever in the window are read when the window is empty.
+ * The waiting wake-ups of one priority, handed out in turns: one for each user who has something waiting, then round
+ * again. So a flood waits behind itself and not before everybody else.
+ *
+ * Memory holds a window of wake-ups, and a line for each user who has any; the rest is in the file, where each user's
+ * are found by an index. A line whose turn comes while it is empty in memory reads its own rows, so turns are fair
+ * however much is left in the file. The lines are as many as there are waiting users; the backlog's limit bounds them.
  */
 export class Lane {
   readonly #group: GroupCommit;
   readonly #priority: Priority;
-  readonly #refill: Statement;
-  #entries: Entry[] = [];
-  #head = 0;
-  /** Rows up to this number are in the window, taken, or settled. */
-  #cursor = 0;
-  /** There may be rows beyond the cursor. */
-  #more: boolean;
+  readonly #rowsOf: Statement;
+  readonly #lines = new Map<string, Line>();
+  #first: Line | undefined;
+  #last: Line | undefined;
+  #held = 0;
 
   constructor(database: Database, group: GroupCommit, priority: Priority, more: boolean) {
     this.#group = group;
     this.#priority = priority;
-    this.#more = more;
-    this.#refill = database.prepare('SELECT seq, tenant, id, workload FROM wake_ups WHERE seq > ? AND urgent = ? ORDER BY seq LIMIT ?');
+    this.#rowsOf = database.prepare(
+      `SELECT seq, id, workload FROM wake_ups WHERE urgent = ? AND tenant = ? AND user_id IS ? AND seq > ? ORDER BY seq LIMIT ?`,
+    );
+    if (!more) return;
+    const users = database.prepare(
+      'SELECT tenant, user_id AS userId FROM wake_ups WHERE urgent = ? GROUP BY tenant, user_id ORDER BY min(seq)',
+    );
+    for (const user of users.all(this.#urgent)) this.#lineOf(user as Pick<Line, 'tenant' | 'userId'>).more = true;
   }
 
   /** A row that was written just now: in the order of their numbers. */
   add(entry: Entry): void {
-    if (this.#more || this.#entries.length - this.#head >= WINDOW) {
-      this.#more = true;
+    const line = this.#lineOf(entry);
+    if (line.more) return;
+    if (this.#held < WINDOW) {
+      line.cursor = entry.seq;
+      this.#hold(line, entry);
       return;
     }
-    this.#entries.push(entry);
-    this.#cursor = entry.seq;
+    // All of this user's earlier rows are in memory or gone.
+    line.cursor = entry.seq - 1;
+    line.more = true;
   }
 
   /** A row that had left the window. */
   giveBack(entry: Entry): void {
-    this.#entries.push(entry);
+    this.#hold(this.#lineOf(entry), entry);
   }
 
+  /** The next in turn. */
   shift(): Entry | undefined {
-    if (this.#head === this.#entries.length) this.#read();
-    const entry = this.#entries[this.#head];
-    if (entry === undefined) return undefined;
-    this.#head += 1;
-    if (this.#head > 1024 && this.#head * 2 > this.#entries.length) {
-      this.#entries = this.#entries.slice(this.#head);
-      this.#head = 0;
+    for (let line = this.#first; line !== undefined; line = this.#first) {
+      if (line.head === line.entries.length && line.more) this.#read(line);
+      const entry = line.entries[line.head];
+      this.#unlink(line);
+      if (entry === undefined) {
+        this.#lines.delete(line.name);
+        continue;
+      }
+      this.#held -= 1;
+      line.head += 1;
+      if (line.head === line.entries.length && !line.more) this.#lines.delete(line.name);
+      else this.#link(line);
+      if (line.head >= READ_AT_MOST) {
+        line.entries = line.entries.slice(line.head);
+        line.head = 0;
+      }
+      return entry;
     }
-    return entry;
+    return undefined;
   }
 
-  #read(): void {
-    this.#entries = [];
-    this.#head = 0;
-    if (!this.#more) return;
-    const rows = this.#group.readNow(() => this.#refill.all(this.#cursor, this.#priority === 'urgent' ? 1 : 0, WINDOW)) as Omit<
+  get #urgent(): number {
+    return this.#priority === 'urgent' ? 1 : 0;
+  }
+
+  #hold(line: Line, entry: Entry): void {
+    line.entries.push(entry);
+    this.#held += 1;
+  }
+
+  /** Their line; a new one stands behind all others. */
+  #lineOf({ tenant, userId }: Pick<Line, 'tenant' | 'userId'>): Line {
+    // An id has no line break in it, nobody's has no second part: no two share a name.
+    const name = userId === null ? tenant : `${tenant}\n${userId}`;
+    let line = this.#lines.get(name);
+    if (line === undefined) {
+      line = { name, tenant, userId, entries: [], head: 0, cursor: 0, more: false, next: undefined };
+      this.#lines.set(name, line);
+      this.#link(line);
+    }
+    return line;
+  }
+
+  #link(line: Line): void {
+    line.next = undefined;
+    if (this.#last === undefined) this.#first = line;
+    else this.#last.next = line;
+    this.#last = line;
+  }
+
+  /** Only ever the first. */
+  #unlink(line: Line): void {
+    this.#first = line.next;
+    if (this.#first === undefined) this.#last = undefined;
+  }
+
+  #read(line: Line): void {
+    const limit = Math.max(1, Math.min(READ_AT_MOST, WINDOW - this.#held));
+    const { tenant, userId, cursor } = line;
+    const rows = this.#group.readNow(() => this.#rowsOf.all(this.#urgent, tenant, userId, cursor, limit)) as Pick<
       Entry,
-      'priority' | 'redeliveries' | 'again'
+      'seq' | 'id' | 'workload'
     >[];
-    for (const row of rows) this.#entries.push({ ...row, priority: this.#priority, redeliveries: 0, again: false });
-    this.#cursor = rows.at(-1)?.seq ?? this.#cursor;
-    this.#more = rows.length === WINDOW;
+    line.entries = rows.map((row) => ({ ...row, tenant, userId, priority: this.#priority, redeliveries: 0, again: false }));
+    line.head = 0;
+    line.cursor = rows.at(-1)?.seq ?? cursor;
+    line.more = rows.length === limit;
+    this.#held += rows.length;
   }
 }

@@ -9,6 +9,7 @@ interface DueRow {
   readonly id: string;
   readonly workload: string;
   readonly urgent: number;
+  readonly user_id: string | null;
   readonly version: number;
   readonly due_at: number;
 }
@@ -77,11 +78,11 @@ export class EmbeddedOutbox implements Outbox {
 }
 
 function toWakeUp(row: DueRow): PendingWakeUp {
-  const { tenant, id, workload, version } = row;
-  return { tenant, id, workload, version, priority: row.urgent === 1 ? 'urgent' : 'normal' };
+  const { tenant, id, workload, version, user_id: userId } = row;
+  return { tenant, id, workload, version, userId, priority: row.urgent === 1 ? 'urgent' : 'normal' };
 }
 
-const COLUMNS = 'tenant, id, workload, urgent, version, due_at';
+const COLUMNS = 'tenant, id, workload, urgent, user_id, version, due_at';
 const IS_PENDING = 'due_at IS NOT NULL AND published_at IS NULL';
 const IS_PUBLISHED = 'due_at IS NOT NULL AND published_at IS NOT NULL';
 const IS_FREE = '(locked_until IS NULL OR locked_until <= ?)';

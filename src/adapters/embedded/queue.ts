@@ -18,7 +18,7 @@ interface Consumer {
 /**
  * `WakeUpQueue` on the data file. A row says that a wake-up is not settled; who has taken it is known in memory only, so
  * everything that a dead process held waits again when the file is opened. Publishing a record that is waiting already
- * adds nothing.
+ * adds nothing. Fair between users: see {@link Lane}.
  */
 export class EmbeddedQueue implements WakeUpQueue {
   readonly #group: GroupCommit;
@@ -39,7 +39,7 @@ export class EmbeddedQueue implements WakeUpQueue {
     this.#group = group;
     this.#timers = timers;
     this.#insert = database.prepare(
-      'INSERT INTO wake_ups (seq, tenant, id, workload, urgent) VALUES (?,?,?,?,?) ON CONFLICT (tenant, id) DO NOTHING',
+      'INSERT INTO wake_ups (seq, tenant, id, workload, urgent, user_id) VALUES (?,?,?,?,?,?) ON CONFLICT (tenant, id) DO NOTHING',
     );
     this.#delete = database.prepare('DELETE FROM wake_ups WHERE seq = ?');
     const { rows, last } = database.prepare('SELECT count(*) AS rows, coalesce(max(seq), 0) AS last FROM wake_ups').get() as {
@@ -57,8 +57,8 @@ export class EmbeddedQueue implements WakeUpQueue {
     try {
       await this.#group.write(
         () =>
-          entries.map(({ seq, tenant, id, workload, priority }) =>
-            this.#insert.run(seq, tenant, id, workload, priority === 'urgent' ? 1 : 0),
+          entries.map(({ seq, tenant, id, workload, priority, userId }) =>
+            this.#insert.run(seq, tenant, id, workload, priority === 'urgent' ? 1 : 0, userId),
           ),
         (results) => {
           for (const [index, entry] of entries.entries()) if (Number(results[index]?.changes) === 1) this.#arrived(entry);
@@ -95,13 +95,13 @@ export class EmbeddedQueue implements WakeUpQueue {
     this.#delays.clear();
   }
 
-  #entryOf({ tenant, id, workload, priority }: WakeUp): Entry {
+  #entryOf({ tenant, id, workload, priority, userId }: WakeUp): Entry {
     // At once, not after the commit: an ack that is decided between the two must know.
     const taken = this.#taken.size === 0 ? undefined : this.#taken.get(nameOf({ tenant, id }));
     if (taken !== undefined) taken.again = true;
     const seq = this.#nextSeq;
     this.#nextSeq += 1;
-    return { tenant, id, workload, priority, seq, redeliveries: 0, again: false };
+    return { tenant, id, workload, priority, userId, seq, redeliveries: 0, again: false };
   }
 
   #arrived(entry: Entry): void {
@@ -160,7 +160,7 @@ export class EmbeddedQueue implements WakeUpQueue {
   }
 
   #handOut(entry: Entry, consumer: Consumer): TakenWakeUp {
-    const { tenant, id, workload, priority, redeliveries } = entry;
+    const { tenant, id, workload, priority, userId, redeliveries } = entry;
     let settled = false;
     const once = (settle: () => Promise<void>): Promise<void> => {
       if (settled) return Promise.resolve();
@@ -172,6 +172,7 @@ export class EmbeddedQueue implements WakeUpQueue {
       id,
       workload,
       priority,
+      userId,
       redeliveries,
       ack: () => once(() => this.#forget(entry, consumer)),
       // The row is there still, so giving back needs no write.

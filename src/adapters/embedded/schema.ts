@@ -156,6 +156,10 @@ const MIGRATIONS: readonly string[] = [
   -- Whose work a wake-up is for, so that one user's flood does not stand before everybody else's.
   ALTER TABLE wake_ups ADD COLUMN user_id TEXT;
   `,
+  `
+  -- What waits for one user is read without reading past what waits for all others.
+  CREATE INDEX wake_ups_of_user ON wake_ups (urgent, tenant, user_id, seq);
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -7,26 +7,22 @@ import { idempotencyKeyOf } from '../../ingress/idempotency.js';
 import { identityOf } from '../../ingress/identity.js';
 import { invalid } from '../../ingress/problem.js';
 import { correlationOf } from '../../ingress/request-id.js';
-import type { Submission } from '../../pipeline/accept.js';
 import type { Pipeline } from '../../pipeline/pipeline.js';
 import type { Clock } from '../../ports/clock.js';
+import type { PeopleStore } from '../../ports/people.js';
 import type { RecordReader } from '../../ports/reader.js';
 import type { WorkRecord } from '../../ports/record.js';
-import {
-  listRequest,
-  type NotificationPayload,
-  type NotificationRequest,
-  notificationRequest,
-  recipientOf,
-  resolveRequest,
-  timeProblems,
-} from './schema.js';
+import type { Phones } from './phone.js';
+import { listRequest, type NotificationRequest, notificationRequest, resolveRequest } from './schema.js';
+import { needsContacts, needsPhone, type Prepared, type Sender, submissionOf } from './submission.js';
 import { acceptedView, deliveryView, detailView, explainView, notificationView } from './view.js';
 import { NOTIFICATIONS } from './workload.js';
 
 interface Deps {
   readonly pipeline: Pipeline;
   readonly reader: RecordReader;
+  readonly people: Pick<PeopleStore, 'get'>;
+  readonly phones: Phones;
   readonly clock: Clock;
   /** Throws when the backlog is full or the server is going down: then nothing is accepted. */
   admit(): void;
@@ -88,13 +84,15 @@ async function accept(deps: Deps, request: Request, response: Response): Promise
   deps.admit();
   const body = parse(notificationRequest, request.body);
   const key = idempotencyKeyOf(request, body.idempotencyKey);
-  const submission = submissionOf(request, response, body, key);
-  const [late] = timeProblems(body, deps.clock.now());
-  // A repeat whose times have passed since is still a repeat: only new work is measured by the clock.
-  if (late !== undefined && (key === null || (await deps.pipeline.accept.known(submission)) === null)) {
-    throw new SignalboxError('invalid-request', `${late.pointer} ${late.detail}`, { fields: [late] });
+  const sender = { ...identityOf(request), key, correlation: correlationOf(response) };
+  const { submission, problems } = await prepare(deps, body, sender);
+  const [first] = problems;
+  // A repeat whose time has passed, or whose contact is gone, is still a repeat: only new work is measured by today.
+  const known = first === undefined ? null : await deps.pipeline.accept.known(submission);
+  if (first !== undefined && known === null) {
+    throw new SignalboxError('invalid-request', `${first.pointer} ${first.detail}`, { fields: problems });
   }
-  const { outcome, record } = await deps.pipeline.accept(submission);
+  const { outcome, record } = known ?? (await deps.pipeline.accept(submission));
   if (outcome === 'conflict') {
     const pointer = body.idempotencyKey === undefined ? 'header: Idempotency-Key' : '/idempotencyKey';
     const fields = [{ pointer, detail: 'was used with another body' }];
@@ -104,6 +102,13 @@ async function accept(deps: Deps, request: Request, response: Response): Promise
   response.setHeader('Location', `/api/v1/notifications/${record.id}`);
   if (repeat) response.setHeader('Idempotency-Replayed', 'true');
   answer(response, repeat ? 200 : 202, acceptedView(record, repeat));
+}
+
+/** Looks up only what the request leaves open: most name every address. */
+async function prepare({ people, phones, clock }: Deps, body: NotificationRequest, sender: Sender): Promise<Prepared> {
+  const person = needsContacts(body) ? await people.get({ tenant: sender.tenant, userId: body.userId }) : null;
+  const readPhone = needsPhone(body) ? await phones() : null;
+  return submissionOf(body, sender, { now: clock.now(), contacts: person?.contacts ?? null, readPhone });
 }
 
 async function list({ reader }: Deps, request: Request, response: Response): Promise<void> {
@@ -128,28 +133,4 @@ function parse<T extends z.ZodType>(schema: T, value: unknown, of: 'body' | 'que
   const parsed = schema.safeParse(value);
   if (!parsed.success) throw invalid(parsed.error, of);
   return parsed.data;
-}
-
-function submissionOf(request: Request, response: Response, body: NotificationRequest, key: string | null): Submission {
-  const { tenant, principal } = identityOf(request);
-  const payload: NotificationPayload = {
-    category: body.category,
-    subject: body.subject ?? null,
-    body: body.body,
-    data: body.data ?? null,
-    scheduledFor: body.scheduledFor ?? null,
-    expiresAt: body.expiresAt ?? null,
-  };
-  return {
-    workload: NOTIFICATIONS,
-    tenant,
-    principal,
-    key,
-    userId: body.userId,
-    priority: body.priority,
-    payload,
-    targets: body.channels.map((channel) => ({ channel, recipient: recipientOf(body, channel) })),
-    scheduledFor: body.scheduledFor === undefined ? null : Date.parse(body.scheduledFor),
-    correlation: correlationOf(response),
-  };
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { FieldError } from '../../errors.js';
 
 /** Longest body and subject, in characters; the whole request is limited to 256 kB besides. */
 const BODY_MAX = 100_000;
@@ -56,7 +57,8 @@ export const ADDRESS_OF = {
   'in-app': null,
 } as const satisfies Record<ChannelName, string | null>;
 
-const addresses = z.strictObject({
+/** Where a person can be reached. A phone number is looked at more closely when it is used. */
+export const addresses = z.strictObject({
   email: z.email('must be an e-mail address').max(254).optional(),
   webhook: webhookUrl.optional(),
   phone: line(32).optional(),
@@ -84,10 +86,6 @@ export const notificationRequest = z
   .superRefine((request, context) => {
     const issue = (path: (string | number)[], message: string): void => context.addIssue({ code: 'custom', path, message });
     if (new Set(request.channels).size !== request.channels.length) issue(['channels'], 'must not name a channel twice');
-    for (const channel of request.channels) {
-      const field = ADDRESS_OF[channel];
-      if (field !== null && request.to[field] === undefined) issue(['to', field], `is needed by the channel ${channel}`);
-    }
     const { scheduledFor, expiresAt } = request;
     if (scheduledFor !== undefined && expiresAt !== undefined && Date.parse(expiresAt) <= Date.parse(scheduledFor)) {
       issue(['expiresAt'], 'must be later than scheduledFor');
@@ -96,14 +94,8 @@ export const notificationRequest = z
 
 export type NotificationRequest = z.infer<typeof notificationRequest>;
 
-/** Where a channel reaches the person that the request names. The schema has made sure that it is there. */
-export function recipientOf(request: NotificationRequest, channel: ChannelName): string {
-  const field = ADDRESS_OF[channel];
-  return field === null ? request.userId : (request.to[field] ?? '');
-}
-
 /** Rules that need the time: `now` in milliseconds since the epoch. Gives what is wrong, or nothing. */
-export function timeProblems(request: NotificationRequest, now: number): { readonly pointer: string; readonly detail: string }[] {
+export function timeProblems(request: NotificationRequest, now: number): FieldError[] {
   const problems = [];
   for (const field of ['scheduledFor', 'expiresAt'] as const) {
     const value = request[field];
