@@ -4,6 +4,8 @@ import type { Priority, RecordKey } from './record.js';
 export interface PendingWakeUp extends RecordKey {
   readonly workload: string;
   readonly priority: Priority;
+  /** Whom the record concerns. */
+  readonly userId: string | null;
   /** The record's version when it was read: marking is refused when it has moved on. */
   readonly version: number;
 }

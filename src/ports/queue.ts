@@ -1,9 +1,11 @@
 import type { Priority, RecordKey } from './record.js';
 
-/** An id and nothing else: the store is the truth, a lost or doubled wake-up changes nothing. */
+/** An id, and what decides whose turn it is: the store is the truth, a lost or doubled wake-up changes nothing. */
 export interface WakeUp extends RecordKey {
   readonly workload: string;
   readonly priority: Priority;
+  /** Whose work it is; null where it is nobody's in particular. */
+  readonly userId: string | null;
 }
 
 /** A wake-up in a consumer's hands. Settled exactly once, by `ack` or `release`; a second settle does nothing. */
@@ -27,6 +29,11 @@ export interface Consumption {
  * Promises: each published wake-up is handed to one of the consumers at a time, pushed as soon as it is there
  * (never waiting for a poll), urgent before normal; at least once: what a consumer took and did not settle
  * before it died is handed out again. Order is not promised.
+ *
+ * A queue that declares itself fair hands out what waits in turns: of one priority, one wake-up for each user (of each
+ * tenant) who has something waiting, then round again, however much any one of them has published and however long ago.
+ * So with n users in the queue nobody waits for more than n others between two of their own. What is nobody's takes
+ * turns as one user of its tenant. A turn is a hand-out: what a consumer holds already is not taken back.
  */
 export interface WakeUpQueue {
   /** Resolves when the queue has them safely. Rejects with `SignalboxError` (`queue-unavailable`); some may then have got through. */

@@ -131,12 +131,13 @@ function armedQueue(queue: WakeUpQueue, hit: Hit): WakeUpQueue {
 }
 
 function armedWakeUp(wakeUp: TakenWakeUp, hit: Hit): TakenWakeUp {
-  const { tenant, id, workload, priority, redeliveries } = wakeUp;
+  const { tenant, id, workload, priority, userId, redeliveries } = wakeUp;
   return {
     tenant,
     id,
     workload,
     priority,
+    userId,
     redeliveries,
     async ack() {
       hit('before-ack');

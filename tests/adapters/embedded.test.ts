@@ -1,4 +1,5 @@
 import { outboxContract } from '../contracts/outbox-contract.js';
+import { peopleContract } from '../contracts/people-contract.js';
 import { queueContract } from '../contracts/queue-contract.js';
 import { readerContract } from '../contracts/reader-contract.js';
 import { storeContract } from '../contracts/store-contract.js';
@@ -9,4 +10,5 @@ const features = { stillClock: true, durable: true };
 storeContract(features, makeEmbedded);
 readerContract(features, makeEmbedded);
 outboxContract(features, makeEmbedded);
-queueContract({ priorities: true, delays: true, collapses: true, durable: true }, makeEmbedded);
+peopleContract(features, makeEmbedded);
+queueContract({ priorities: true, delays: true, collapses: true, durable: true, fair: true }, makeEmbedded);

@@ -19,7 +19,9 @@ function dueContract(features: StoreFeatures, make: MakeStore): void {
   test('what is accepted and due is offered with all that a wake-up needs', async () => {
     const record = await t.accept('a', { priority: 'urgent', workload: 'jobs' });
     const { wakeUps } = await t.outbox.due(10, REPUBLISH_MS);
-    expect(wakeUps).toEqual([{ tenant: 't', id: 'a', workload: 'jobs', priority: 'urgent', version: record.version }]);
+    expect(wakeUps).toEqual([
+      { tenant: 't', id: 'a', workload: 'jobs', priority: 'urgent', userId: record.userId, version: record.version },
+    ]);
   });
 
   test('urgent comes before normal, within each the oldest due first, and no more than the limit', async () => {

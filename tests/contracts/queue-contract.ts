@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { TakenWakeUp, WakeUpQueue } from '../../src/ports/queue.js';
+import { takingTurns } from './queue-turns.js';
 import { Taker, wakeUp, wakeUps } from './taker.js';
 
 /** What an adapter has; what it lacks is not tested. */
@@ -12,6 +13,8 @@ export interface QueueFeatures {
   readonly collapses: boolean;
   /** What waits outlives the process. */
   readonly durable: boolean;
+  /** Users take turns. */
+  readonly fair: boolean;
 }
 
 /** An empty queue under test. The port is read afresh after a restart. */
@@ -37,10 +40,12 @@ export function queueContract(features: QueueFeatures, make: () => Promise<Queue
     handingOut(given);
     settling(given);
     surviving(given);
+    takingTurns(given);
   });
 }
 
-interface Given {
+/** What each part of the suite is given. */
+export interface Given {
   readonly harness: () => QueueHarness;
   readonly features: QueueFeatures;
 }

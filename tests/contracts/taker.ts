@@ -44,7 +44,7 @@ export class Taker {
 
 /** A wake-up of tenant `t`, normal, unless `rest` says otherwise. */
 export function wakeUp(id: string, rest: Partial<WakeUp> = {}): WakeUp {
-  return { tenant: 't', id, workload: 'notifications', priority: 'normal', ...rest };
+  return { tenant: 't', id, workload: 'notifications', priority: 'normal', userId: null, ...rest };
 }
 
 /** So many different ones. */

@@ -39,6 +39,7 @@ function consumerOf(settled: string[]) {
     id,
     workload: 'notifications',
     priority: 'normal',
+    userId: null,
     redeliveries: 0,
     ack: () => Promise.resolve(),
     release: () => {

@@ -11,5 +11,5 @@ describe('the simulated ports', () => {
   storeContract(features, makeSimulated);
   outboxContract(features, makeSimulated);
   readerContract(features, makeSimulated);
-  queueContract({ priorities: true, delays: true, collapses: false, durable: false }, makeSimulated);
+  queueContract({ priorities: true, delays: true, collapses: false, durable: false, fair: false }, makeSimulated);
 });

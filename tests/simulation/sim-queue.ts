@@ -66,7 +66,7 @@ export class SimQueue {
   private publish(who: Incarnation, wakeUps: readonly WakeUp[]): void {
     const { world, rates, counts } = this.setting;
     this.referee.queuePublished(who, wakeUps);
-    for (const { tenant, id, workload, priority } of wakeUps) {
+    for (const { tenant, id, workload, priority, userId } of wakeUps) {
       if (world.rng.happens(rates.wakeUpLost)) {
         counts.wakeUpsLost += 1;
         world.trace(() => `the broker loses ${id.slice(0, 8)}`);
@@ -74,7 +74,7 @@ export class SimQueue {
       }
       const copies = world.rng.happens(rates.doubled) ? 2 : 1;
       for (let copy = 0; copy < copies; copy += 1) {
-        this.waiting[priority].push({ wakeUp: { tenant, id, workload, priority }, redeliveries: 0 });
+        this.waiting[priority].push({ wakeUp: { tenant, id, workload, priority, userId }, redeliveries: 0 });
       }
     }
     this.handOut();

@@ -191,7 +191,7 @@ export class SimStore {
     due.sort((a, b) => Number(b.priority === 'urgent') - Number(a.priority === 'urgent') || (a.dueAt ?? 0) - (b.dueAt ?? 0));
     const wakeUps = due
       .slice(0, limit)
-      .map(({ tenant, id, workload, priority, version }): PendingWakeUp => ({ tenant, id, workload, priority, version }));
+      .map(({ tenant, id, workload, priority, userId, version }): PendingWakeUp => ({ tenant, id, workload, priority, userId, version }));
     if (due.length > limit) return { wakeUps, nextInMs: 0 };
     return { wakeUps, nextInMs: Number.isFinite(next) ? next - now : null };
   }

@@ -114,7 +114,7 @@ export class Lane {
 
   /** Their line; a new one stands behind all others. */
   #lineOf({ tenant, userId }: Pick<Line, 'tenant' | 'userId'>): Line {
-    // An id has no line break in it, nobody's has no second part: no two share a name.
+    // A tenant's name has no line break in it: no two lines share a name.
     const name = userId === null ? tenant : `${tenant}\n${userId}`;
     let line = this.#lines.get(name);
     if (line === undefined) {

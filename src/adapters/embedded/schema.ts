@@ -160,6 +160,37 @@ const MIGRATIONS: readonly string[] = [
   -- What waits for one user is read without reading past what waits for all others.
   CREATE INDEX wake_ups_of_user ON wake_ups (urgent, tenant, user_id, seq);
   `,
+  `
+  -- The desk: one row for each delivery that is dead or held, with what people filter, group and page by. Beside the
+  -- deliveries and not in them: it is written only when one comes to the desk or leaves it, the hot rows stay as they are.
+  CREATE TABLE desk (
+    tenant TEXT NOT NULL,
+    status TEXT NOT NULL,
+    settled_at INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    record INTEGER NOT NULL,
+    workload TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    user_id TEXT,
+    code TEXT,
+    fingerprint TEXT,
+    PRIMARY KEY (tenant, status, settled_at, id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX desk_of_cause ON desk (tenant, status, fingerprint, settled_at, id);
+  CREATE INDEX desk_of_code ON desk (tenant, status, code, settled_at, id);
+  CREATE INDEX desk_of_user ON desk (tenant, status, user_id, settled_at, id);
+  INSERT INTO desk SELECT d.tenant, d.status, coalesce(d.settled_at, 0), d.id, d.record, r.workload, d.channel, r.user_id,
+    json_extract(d.body, '$.failure.code'), json_extract(d.body, '$.fingerprint')
+    FROM deliveries d JOIN records r ON r.seq = d.record WHERE d.status IN ('dead', 'held');
+  DROP INDEX deliveries_on_the_desk;
+
+  -- The operation on many that an audited event was part of, so that it can be said how far it has got.
+  ALTER TABLE audit ADD COLUMN operation TEXT;
+  CREATE INDEX audit_of_operation ON audit (tenant, operation) WHERE operation IS NOT NULL;
+  -- Filtered in the index: one person's few doings among the many of an operation on many.
+  DROP INDEX audit_newest;
+  CREATE INDEX audit_newest ON audit (tenant, at, record, version, n, action, actor);
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
