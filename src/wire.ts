@@ -17,6 +17,7 @@ import { type Log, logFact } from './telemetry/log.js';
 import { createMetrics, type Metrics } from './telemetry/metrics.js';
 import { createApi } from './wire/api.js';
 import { createChannels, startSink } from './wire/channels.js';
+import { batchesWorkload } from './workloads/notifications/batch.js';
 import { notificationsWorkload } from './workloads/notifications/workload.js';
 
 /** After the drain, how long answers that are being written may take. */
@@ -50,7 +51,7 @@ export async function wire({ config, log, version, onFatal }: Options): Promise<
   const sink = config.sink ? await startSink(config, clock, timers) : null;
   const { email, webhook } = createChannels(config, clock, timers, sink?.smtpPort);
   const channels = armChannels(config.failpoint, [email, webhook]);
-  const pipeline = createPipeline({
+  const pipeline: Pipeline = createPipeline({
     ...embedded,
     clock,
     timers,
@@ -58,7 +59,7 @@ export async function wire({ config, log, version, onFatal }: Options): Promise<
     chance: createSystemChance(),
     settings: settingsOf(config),
     worker: config.workerId,
-    workloads: [notificationsWorkload({ channels, emailUnknownPolicy: config.emailUnknownPolicy })],
+    workloads: [notificationsWorkload({ ...rulesOf(config), channels, people })],
     consume: config.enableStreamConsumers,
     watch: watchOf(metrics, admission, log),
   });
@@ -122,6 +123,16 @@ function listen(http: Server, config: Config): Promise<number> {
     http.once('error', reject);
     http.listen(config.port, config.host, () => resolve((http.address() as AddressInfo).port));
   });
+}
+
+/** What the rules of notifications are told by the settings. */
+function rulesOf(config: Config) {
+  return {
+    emailUnknownPolicy: config.emailUnknownPolicy,
+    criticalCategories: config.criticalCategories,
+    // A call may last as long as this: begun any later before quiet hours, it could ring within them.
+    quietMarginMs: config.sendTimeoutMs,
+  };
 }
 
 function settingsOf(config: Config): PipelineSettings {

@@ -80,7 +80,15 @@ async function openPlatform(dataDir: string, items: number, onDelivered: () => v
     chance: createSystemChance(),
     settings: PIPELINE_SETTINGS,
     worker: 'bench',
-    workloads: [notificationsWorkload({ channels: [instantChannel(effects)], emailUnknownPolicy: 'hold' })],
+    workloads: [
+      notificationsWorkload({
+        channels: [instantChannel(effects)],
+        emailUnknownPolicy: 'hold',
+        people: embedded.people,
+        criticalCategories: ['security', 'account'],
+        quietMarginMs: PIPELINE_SETTINGS.sendTimeoutMs,
+      }),
+    ],
     consume: true,
     watch(fact) {
       metrics.count(fact);

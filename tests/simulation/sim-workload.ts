@@ -1,5 +1,6 @@
 import type { Workload } from '../../src/pipeline/workload.js';
 import type { WorkRecord } from '../../src/ports/record.js';
+import { nextWindow } from '../../src/workloads/notifications/quiet-hours.js';
 import { NOTIFICATIONS, notificationsWorkload } from '../../src/workloads/notifications/workload.js';
 import type { Incarnation } from './incarnation.js';
 import { CHANNELS, type Receivers } from './receivers.js';
@@ -43,7 +44,14 @@ export function scheduleOf(record: WorkRecord): number | null {
 /** The real workload with simulated channels, and with items that may kill whoever looks at them. */
 export function workloadOf(who: Incarnation, receivers: Receivers, policy: 'hold' | 'assume-delivered'): Workload {
   const channels = CHANNELS.map((effectClass) => receivers.channelOf(who, effectClass));
-  const real = notificationsWorkload({ channels, emailUnknownPolicy: 'hold' });
+  const real = notificationsWorkload({
+    channels,
+    emailUnknownPolicy: 'hold',
+    people: { get: () => Promise.resolve(null) },
+    criticalCategories: [],
+    quietMarginMs: 500,
+    nextWindow,
+  });
   return {
     ...real,
     decide(record, delivery, now, circumstances) {

@@ -1,6 +1,6 @@
 import type { History } from '../../ports/reader.js';
 import type { Delivery, LedgerEntry, WorkRecord } from '../../ports/record.js';
-import { payloadOf } from './workload.js';
+import { payloadOf } from './rules.js';
 
 const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
 

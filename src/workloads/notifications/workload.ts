@@ -1,40 +1,45 @@
-import type { Decision, UnknownPolicy, Workload } from '../../pipeline/workload.js';
+import type { UnknownPolicy, Workload } from '../../pipeline/workload.js';
 import type { Channel, Effect } from '../../ports/channel.js';
+import type { PeopleStore } from '../../ports/people.js';
 import type { Delivery, WorkRecord } from '../../ports/record.js';
-import type { NotificationPayload } from './schema.js';
+import type { NextWindow } from './quiet-hours.js';
+import { type Circumstances, evaluate, expiresAt, factsOf, isWorthKeeping, payloadOf, type RuleSettings } from './rules.js';
 
 export const NOTIFICATIONS = 'notifications';
 
-/** The stored content of a notification's record. */
-export function payloadOf(record: WorkRecord): NotificationPayload {
-  // Written by this workload's own routes from a validated request, and never changed.
-  return record.payload as NotificationPayload;
-}
-
-function expiresAt(record: WorkRecord): number | null {
-  const text = payloadOf(record).expiresAt;
-  return text === null ? null : Date.parse(text);
-}
-
-/** Pure. Whether a due delivery goes out now, and the rule that says so. `now` on the store's clock. */
-export function decide(record: WorkRecord, _delivery: Delivery, now: number): Decision {
-  const end = expiresAt(record);
-  if (end !== null && end <= now) return { kind: 'expire', rule: 'expiry' };
-  return { kind: 'send', rule: 'due' };
-}
-
-interface Options {
+interface Options extends RuleSettings {
   readonly channels: readonly Channel[];
   /** What becomes of an unknown outcome at an e-mail relay. */
   readonly emailUnknownPolicy: UnknownPolicy;
+  readonly people: Pick<PeopleStore, 'get'>;
+  /** The calendar of quiet hours. Left out: loaded with the first person who has some. */
+  readonly nextWindow?: NextWindow;
 }
+
+const NOBODY: Circumstances = { person: null, nextWindow: null };
 
 /** The notifications workload: what to send, through which channel, and what an unknown outcome means. */
 export function notificationsWorkload(options: Options): Workload {
   const channels = new Map(options.channels.map((channel) => [channel.name, channel]));
+  let { nextWindow } = options;
+
+  const circumstances = async (record: WorkRecord): Promise<Circumstances> => {
+    if (record.userId === null) return NOBODY;
+    const person = await options.people.get({ tenant: record.tenant, userId: record.userId });
+    if (person === null) return NOBODY;
+    if (person.quietHours !== null) nextWindow ??= (await import('./quiet-hours.js')).nextWindow;
+    return { person, nextWindow: nextWindow ?? null };
+  };
+
   return {
     name: NOTIFICATIONS,
-    decide,
+    circumstances,
+    decide(record, delivery, now, looked) {
+      // What `circumstances` gave; null where it was not asked.
+      const facts = factsOf(record, delivery, now, (looked as Circumstances | null) ?? NOBODY, options);
+      const decision = evaluate(facts);
+      return isWorthKeeping(facts) ? { ...decision, facts } : decision;
+    },
     expiresAt,
     channel(delivery) {
       const channel = channels.get(delivery.channel);
