@@ -1,9 +1,10 @@
 import { Webhook } from 'standardwebhooks';
-import type { Agent, Dispatcher } from 'undici';
-import type { Channel, Effect, Outcome } from '../ports/channel.js';
-import type { Clock, Timer, Timers } from '../ports/clock.js';
+import type { Agent } from 'undici';
+import type { Channel, Effect } from '../ports/channel.js';
+import type { Clock, Timers } from '../ports/clock.js';
 import { AddressRefusedError, type ConnectGuard, type ConnectGuardOptions, connectGuard, hostAndPort } from './connect-guard.js';
-import { abortedOutcome, failureOutcome, statusOutcome } from './webhook-outcome.js';
+import { BODY_MS, correlationHeaders, exchange } from './http-exchange.js';
+import { abortedOutcome, failureOutcome, statusOutcome } from './http-outcome.js';
 
 export interface WebhookChannelOptions extends Pick<ConnectGuardOptions, 'requireHttps' | 'allow' | 'resolve'> {
   readonly clock: Clock;
@@ -16,14 +17,11 @@ export interface WebhookChannelOptions extends Pick<ConnectGuardOptions, 'requir
   readonly headersTimeoutMs?: number;
   /** Connections to one host at a time. Default: 16. */
   readonly connectionsPerHost?: number;
+  /** Requests that may begin in a second at one host. Default: no limit. */
+  readonly ratePerSecond?: number;
 }
 
 const CONNECTIONS_PER_HOST = 16;
-/** Bytes of an answer's body that are read (and thrown away) to keep the connection; a longer answer costs the connection. */
-const MAX_BODY_BYTES = 64 * 1024;
-/** Milliseconds that the rest of an answer may take once its status is known. */
-const BODY_MS = 2000;
-const HEADER_SAFE = /^[\x21-\x7e]{1,200}$/;
 
 /**
  * Webhooks after the Standard Webhooks specification.
@@ -52,18 +50,24 @@ export function webhookChannel(options: WebhookChannelOptions): Channel & { clos
     name: 'webhook',
     effectClass: 'idempotent',
     concurrency: options.connectionsPerHost ?? CONNECTIONS_PER_HOST,
+    ...(options.ratePerSecond === undefined ? {} : { ratePerSecond: options.ratePerSecond }),
     provider: (recipient) => (URL.canParse(recipient) ? hostAndPort(new URL(recipient)) : 'invalid'),
     close: async () => (await opened)?.destroy(),
     async send(effect, signal) {
       if (signal.aborted) return abortedOutcome(false);
       const url = checked(guard, effect.recipient);
-      if (url === null) return failureOutcome(new AddressRefusedError(), false);
+      if (url === null) return failureOutcome('webhook', new AddressRefusedError(), false);
       opened ??= open();
       const agent = await opened;
       if (signal.aborted) return abortedOutcome(false);
       const body = JSON.stringify(payloadOf(effect));
       const headers = headersOf(effect, body, signers, new Date(options.clock.now()));
-      return exchange(agent, { origin: url.origin, path: url.pathname + url.search, method: 'POST', headers, body }, signal, options);
+      const request = { origin: url.origin, path: url.pathname + url.search, method: 'POST', headers, body } as const;
+      // Receivers' bodies say nothing to us: the status decides.
+      const exchanged = await exchange(agent, request, signal, { timers: options.timers, keepBody: false });
+      if (exchanged.kind === 'answered') return statusOutcome(exchanged.status, exchanged.retryAfter, options.clock.now());
+      if (exchanged.kind === 'failed') return failureOutcome('webhook', exchanged.error, exchanged.begun);
+      return abortedOutcome(exchanged.begun);
     },
   };
 }
@@ -88,70 +92,12 @@ function payloadOf(effect: Effect): object {
 }
 
 function headersOf(effect: Effect, body: string, signers: readonly Webhook[], now: Date): Record<string, string> {
-  const { requestId, traceparent } = effect.correlation;
   return {
     'content-type': 'application/json',
     'user-agent': 'signalbox',
     'webhook-id': effect.operationId,
     'webhook-timestamp': String(Math.floor(now.getTime() / 1000)),
     'webhook-signature': signers.map((signer) => signer.sign(effect.operationId, now, body)).join(' '),
-    ...(HEADER_SAFE.test(requestId) ? { 'x-request-id': requestId } : {}),
-    ...(traceparent !== undefined && HEADER_SAFE.test(traceparent) ? { traceparent } : {}),
+    ...correlationHeaders(effect.correlation),
   };
-}
-
-/**
- * One request, one outcome. undici's low-level dispatch is used because it alone tells for certain whether a request was
- * begun: `onRequestStart` runs just before the first byte is written, and aborting there still keeps it from being written.
- */
-function exchange(
-  agent: Agent,
-  request: Dispatcher.DispatchOptions,
-  signal: AbortSignal,
-  { clock, timers }: WebhookChannelOptions,
-): Promise<Outcome> {
-  return new Promise((resolve) => {
-    let begun: Dispatcher.DispatchController | null = null;
-    let settled = false;
-    let bodyBytes = 0;
-    const settle = (outcome: Outcome): void => {
-      if (settled) return;
-      settled = true;
-      signal.removeEventListener('abort', abort);
-      resolve(outcome);
-    };
-    const abort = (): void => {
-      settle(abortedOutcome(begun !== null));
-      begun?.abort(new Error('aborted'));
-    };
-    let bodyTimer: Timer | null = null;
-    signal.addEventListener('abort', abort, { once: true });
-    const handler: Dispatcher.DispatchHandler = {
-      onRequestStart(controller) {
-        if (settled) return controller.abort(new Error('aborted'));
-        begun = controller;
-      },
-      onResponseStart(controller, status, headers) {
-        if (status < 200) return;
-        // The status decides; nobody waits for a body that nobody reads.
-        const retryAfter = headers['retry-after'];
-        settle(statusOutcome(status, Array.isArray(retryAfter) ? retryAfter[0] : retryAfter, clock.now()));
-        bodyTimer = timers.after(BODY_MS, () => controller.abort(new Error('The answer takes too long')));
-      },
-      onResponseData(controller, chunk) {
-        bodyBytes += chunk.length;
-        if (bodyBytes > MAX_BODY_BYTES) controller.abort(new Error('The answer is too long'));
-      },
-      onResponseEnd: () => bodyTimer?.cancel(),
-      onResponseError(_controller, error) {
-        bodyTimer?.cancel();
-        settle(failureOutcome(error, begun !== null));
-      },
-    };
-    try {
-      agent.dispatch(request, handler);
-    } catch (error) {
-      settle(failureOutcome(error as Error, false));
-    }
-  });
 }

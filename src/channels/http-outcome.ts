@@ -38,17 +38,17 @@ const TIMEOUTS = new Set(['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 
 
 /**
  * What a failure without a status means. Before the request was begun to be written nothing can have happened; after,
- * only a status line tells, and a malformed one is no status line.
+ * only a status line tells, and a malformed one is no status line. `channel` begins the codes.
  */
-export function failureOutcome(error: Error & { code?: string }, requestBegun: boolean): Outcome {
-  if (error.code === 'ADDRESS_REFUSED') return { kind: 'dead', failure: { code: 'webhook_address_refused', message: error.message } };
+export function failureOutcome(channel: string, error: Error & { code?: string }, requestBegun: boolean): Outcome {
+  if (error.code === 'ADDRESS_REFUSED') return { kind: 'dead', failure: { code: `${channel}_address_refused`, message: error.message } };
   const late = TIMEOUTS.has(error.code ?? '');
   if (requestBegun) {
     return late
-      ? { kind: 'unknown', failure: { code: 'webhook_timeout', message: 'The receiver did not answer in time' } }
-      : { kind: 'unknown', failure: { code: 'webhook_reply_lost', message: 'The connection was lost before the receiver answered' } };
+      ? { kind: 'unknown', failure: { code: `${channel}_timeout`, message: 'The receiver did not answer in time' } }
+      : { kind: 'unknown', failure: { code: `${channel}_reply_lost`, message: 'The connection was lost before the receiver answered' } };
   }
-  return { kind: 'retry', failure: { code: 'webhook_unreachable', message: 'No connection to the receiver could be made' } };
+  return { kind: 'retry', failure: { code: `${channel}_unreachable`, message: 'No connection to the receiver could be made' } };
 }
 
 /** What is left to say when the caller's signal fired. */
