@@ -11,6 +11,7 @@ import { dueOf } from './envelope.js';
 import { createLeaseKeeper, type Lease, type LeaseKeeper } from './lease.js';
 import { Notes } from './notes.js';
 import { createPlaces } from './places.js';
+import { createRates } from './rates.js';
 import type { PipelineSettings } from './settings.js';
 import type { Workload } from './workload.js';
 
@@ -70,7 +71,8 @@ class Worker implements Consumer {
   constructor(deps: ConsumerDeps) {
     this.#deps = deps;
     this.#leases = createLeaseKeeper(deps);
-    this.#deliverDeps = { ...deps, places: createPlaces(deps.timers, deps.chance), draining: () => this.#stopping };
+    const places = createPlaces(deps.timers, deps.chance);
+    this.#deliverDeps = { ...deps, places, rates: createRates(deps.clock, deps.chance), draining: () => this.#stopping };
   }
 
   start(): void {

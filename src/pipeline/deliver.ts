@@ -11,6 +11,7 @@ import type { Lease, LeasedChange } from './lease.js';
 import { Notes, withOutcome } from './notes.js';
 import { judge, type Verdict } from './outcome.js';
 import type { Places } from './places.js';
+import { RATE_LIMITED, type Rates } from './rates.js';
 import type { PipelineSettings } from './settings.js';
 import type { Decision, Workload } from './workload.js';
 
@@ -20,6 +21,7 @@ export interface DeliverDeps {
   readonly chance: Chance;
   readonly breakers: Breakers;
   readonly places: Places;
+  readonly rates: Rates;
   /** True once the process takes nothing more: what has not begun is put off for another. */
   draining(): boolean;
   readonly watch: Watch;
@@ -123,6 +125,9 @@ class Pass {
     if (!admission.admitted) return this.putOff(current, 'breaker.open', this.breakerEnd(admission.retryInMs), carried);
     let verdict: BreakerVerdict = 'neutral';
     try {
+      // Once the breaker lets it through, or a call that is not made would use up the rate.
+      const turnInMs = this.deps.rates.take(provider, channel.ratePerSecond, current.reason === RATE_LIMITED);
+      if (turnInMs !== null) return await this.putOff(current, RATE_LIMITED, this.lease.now() + turnInMs, carried);
       const intent = await this.intend(current, ruling, provider, carried);
       if (intent === 'stale') return 'stale';
       const startedAt = this.deps.clock.monotonic();

@@ -65,6 +65,7 @@ function instrumentsOf(registry: Registry) {
     attempts: counter('signalbox_attempts_total', 'Outcomes of attempts.', ['channel', 'result']),
     attemptSeconds: histogram('signalbox_attempt_duration_seconds', 'How long providers took to answer.', ['channel']),
     settled: counter('signalbox_deliveries_settled_total', 'Deliveries that came to rest or were put off.', ['channel', 'status']),
+    rateLimited: counter('signalbox_rate_limited_total', 'Deliveries put off because their provider’s rate was used up.', ['channel']),
     latency: histogram('signalbox_accept_to_delivered_seconds', 'From accept to delivered.', ['channel']),
     fenced: counter('signalbox_fenced_total', 'Writes refused because the lease had passed to someone else.'),
     lost: counter('signalbox_leases_lost_total', 'Leases lost by their holder.', ['why']),
@@ -101,6 +102,7 @@ function countWork(on: Instruments, fact: Fact): void {
       return;
     case 'settled':
       on.settled.inc({ channel: fact.delivery.channel, status: fact.delivery.status });
+      if (fact.delivery.reason === 'rate.limited') on.rateLimited.inc({ channel: fact.delivery.channel });
       if (fact.delivery.status === 'delivered')
         on.latency.observe({ channel: fact.delivery.channel }, Math.max(0, fact.sinceAcceptMs) / 1000);
       return;

@@ -1,0 +1,135 @@
+import { describe, expect, it } from '@jest/globals';
+import { createRates, type Rates } from '../../src/pipeline/rates.js';
+import { HandClock } from '../support/hand-clock.js';
+import { seeded } from '../support/seeded.js';
+
+function set(next: () => number = () => 0) {
+  const clock = new HandClock();
+  return { clock, rates: createRates(clock, { next }) };
+}
+
+/** Lets so many come at once, each again at its turn; gives when each went, in milliseconds from the start, and how often all asked. */
+function drain(rates: Rates, clock: HandClock, many: number, perSecond: number, lateMs: () => number) {
+  const start = clock.monotonic();
+  const went: number[] = [];
+  const order: number[] = [];
+  let asked = 0;
+  const come = (who: number, inLine: boolean): void => {
+    asked += 1;
+    const waitMs = rates.take('p', perSecond, inLine);
+    if (waitMs !== null) {
+      clock.after(waitMs + lateMs(), () => come(who, true));
+      return;
+    }
+    went.push(clock.monotonic() - start);
+    order.push(who);
+  };
+  for (let who = 0; who < many; who += 1) come(who, false);
+  while (went.length < many) clock.advance(100);
+  return { went, order, asked };
+}
+
+/** The most that went within any second. */
+function mostInASecond(went: readonly number[]): number {
+  let most = 0;
+  let first = 0;
+  for (const [last, at] of went.entries()) {
+    while ((went[first] ?? 0) <= at - 1000) first += 1;
+    most = Math.max(most, last - first + 1);
+  }
+  return most;
+}
+
+describe('The rate of a provider', () => {
+  it('is not looked at where none is set', () => {
+    const { rates } = set();
+    const answers = Array.from({ length: 10_000 }, () => rates.take('p', undefined, false));
+    expect(answers.filter((answer) => answer !== null)).toEqual([]);
+  });
+
+  it('lets a second’s worth begin at once, then each in its turn', () => {
+    const { rates } = set();
+    for (let n = 0; n < 10; n += 1) expect(rates.take('p', 10, false)).toBeNull();
+    expect([rates.take('p', 10, false), rates.take('p', 10, false), rates.take('p', 10, false)]).toEqual([100, 200, 300]);
+  });
+
+  it('is each provider’s own', () => {
+    const { rates } = set();
+    for (let n = 0; n < 10; n += 1) rates.take('p', 10, false);
+    expect(rates.take('p', 10, false)).toBe(100);
+    expect(rates.take('q', 10, false)).toBeNull();
+  });
+
+  it('puts newcomers behind those who stand in line, even while a token lies there for whoever’s turn it is', () => {
+    const { clock, rates } = set();
+    for (let n = 0; n < 12; n += 1) rates.take('p', 10, false);
+    clock.advance(100);
+    expect(rates.take('p', 10, false)).toBe(200);
+    expect(rates.take('p', 10, true)).toBeNull();
+  });
+
+  it('is free for newcomers again once the line is over', () => {
+    const { clock, rates } = set();
+    for (let n = 0; n < 12; n += 1) rates.take('p', 10, false);
+    clock.advance(1200);
+    expect(rates.take('p', 10, false)).toBeNull();
+  });
+
+  it.each([
+    [1, 60],
+    [2, 60],
+    [50, 1000],
+    [333, 3000],
+  ])('of %i drains a backlog of %i at that rate, in order, without anyone asking more than about twice', (perSecond, many) => {
+    const { next: random } = seeded(7);
+    const { clock, rates } = set(random);
+    const { went, order, asked } = drain(rates, clock, many, perSecond, () => Math.floor(random() * 15));
+    const seconds = (went.at(-1) ?? 0) / 1000;
+    const ideal = (many - Math.max(2, perSecond)) / perSecond;
+    expect(seconds).toBeGreaterThanOrEqual(ideal);
+    expect(seconds).toBeLessThan(ideal * 1.02 + 1.1);
+    expect(mostInASecond(went)).toBeLessThanOrEqual(perSecond + Math.max(2, perSecond));
+    // After the burst: no more than what turns that come a little late can pile up.
+    expect(mostInASecond(went.filter((at) => at > 2000))).toBeLessThanOrEqual(perSecond * 1.25 + 2);
+    expect(asked).toBeLessThanOrEqual(many * 2.1);
+    const misplaced = order.map((who, place) => Math.abs(who - place));
+    expect(Math.max(...misplaced)).toBeLessThanOrEqual(Math.max(2, perSecond * 0.05));
+  });
+
+  it('holds when a whole line comes late at once, and everybody gets their turn', () => {
+    const { clock, rates } = set();
+    const wait: number[] = [];
+    for (let n = 0; n < 500; n += 1) {
+      const inMs = rates.take('p', 50, false);
+      if (inMs !== null) wait.push(inMs);
+    }
+    expect(Math.max(...wait)).toBe(9000);
+    // Nobody could come for ten seconds (a breaker was open, say).
+    clock.advance(10_000);
+    const start = clock.monotonic();
+    const went: number[] = [];
+    let asked = 0;
+    const come = (): void => {
+      asked += 1;
+      const inMs = rates.take('p', 50, true);
+      if (inMs === null) went.push(clock.monotonic() - start);
+      else clock.after(inMs, come);
+    };
+    for (let n = 0; n < wait.length; n += 1) come();
+    clock.advance(9000);
+    expect(went).toHaveLength(450);
+    expect(mostInASecond(went)).toBeLessThanOrEqual(100);
+    expect(asked).toBeLessThanOrEqual(900);
+  });
+
+  it('is remembered for a bounded number of providers, those with a line the longest', () => {
+    const { clock, rates } = set();
+    for (let n = 0; n < 300; n += 1) rates.take('busy', 50, false);
+    clock.advance(3000);
+    for (let n = 0; n < 5000; n += 1) rates.take(`host${n % 990}`, 50, false);
+    expect(rates.take('busy', 50, false)).toBeGreaterThan(1900);
+    clock.advance(60_000);
+    const answers = Array.from({ length: 5000 }, (_, n) => rates.take(`other${n}`, 50, false));
+    expect(answers.filter((answer) => answer !== null)).toEqual([]);
+  });
+});
