@@ -73,12 +73,14 @@ comments behind a value.
 
 ## Development and production
 
-\`NODE_ENV=production\` turns the strict checks on. It needs \`SMTP_URL\` and \`WEBHOOK_SECRET\`, refuses the public development secret and
-the sink, and listens on all addresses.
+\`NODE_ENV=production\` turns the strict checks on. It needs \`SMTP_URL\`, \`WEBHOOK_SECRET\` and \`LINK_SECRET\`, refuses the public
+development secrets and the sink, and listens on all addresses.
 
     NODE_ENV=production
     SMTP_URL=smtp://user:password@mail.example.org:587
     WEBHOOK_SECRET=whsec_…        # echo "whsec_$(openssl rand -base64 32)"
+    LINK_SECRET=…                 # openssl rand -base64 32
+    PUBLIC_URL=https://notify.example.org
 
 ## Store and broker
 

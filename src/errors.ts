@@ -9,6 +9,7 @@ export const ERRORS = {
   'not-found': { status: 404, title: 'There is no such thing', retryable: false },
   conflict: { status: 409, title: 'The state does not allow this', retryable: false },
   'record-busy': { status: 409, title: 'A worker holds the record just now', retryable: true },
+  'precondition-failed': { status: 412, title: 'It has been changed since', retryable: false },
   'payload-too-large': { status: 413, title: 'The body is too large', retryable: false },
   'unsupported-media-type': { status: 415, title: 'The body must be application/json', retryable: false },
   'idempotency-conflict': { status: 422, title: 'The idempotency key was used with another body', retryable: false },

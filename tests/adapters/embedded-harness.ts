@@ -2,7 +2,9 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Embedded, openEmbedded } from '../../src/adapters/embedded/embedded.js';
+import type { DeskReader } from '../../src/ports/desk.js';
 import type { StoreHarness } from '../contracts/harness.js';
+import type { PeopleHarness } from '../contracts/people-contract.js';
 import type { QueueHarness } from '../contracts/queue-contract.js';
 import { ManualTime } from './manual-time.js';
 
@@ -16,7 +18,7 @@ export function temporaryDirectory(): { path: string; dispose(): void } {
  * The embedded adapter on a manual clock. A crash is what the disk holds at that moment: the files are copied from
  * under the open store, and the copy is opened.
  */
-export async function makeEmbedded(): Promise<StoreHarness & QueueHarness> {
+export async function makeEmbedded(): Promise<StoreHarness & QueueHarness & PeopleHarness & { readonly desk: DeskReader }> {
   const directory = temporaryDirectory();
   const time = new ManualTime();
   const opened: Embedded[] = [];
@@ -37,11 +39,17 @@ export async function makeEmbedded(): Promise<StoreHarness & QueueHarness> {
     get reader() {
       return current.reader;
     },
+    get desk() {
+      return current.desk;
+    },
     get outbox() {
       return current.outbox;
     },
     get queue() {
       return current.queue;
+    },
+    get people() {
+      return current.people;
     },
     now: () => time.now(),
     pass: (ms) => time.pass(ms),

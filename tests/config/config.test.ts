@@ -5,6 +5,7 @@ const PRODUCTION = {
   NODE_ENV: 'production',
   SMTP_URL: 'smtp://relay:s3cret@mail.example.org:587',
   WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
+  LINK_SECRET: 'l'.repeat(32),
 };
 
 function errors(env: NodeJS.ProcessEnv): readonly string[] {
@@ -115,13 +116,37 @@ describe('Production', () => {
   });
 
   test('refuses to start without them', () => {
-    expect(errors({ NODE_ENV: 'production' }).map((line) => line.split(':')[0])).toEqual(['SMTP_URL', 'WEBHOOK_SECRET']);
+    expect(errors({ NODE_ENV: 'production' }).map((line) => line.split(':')[0])).toEqual(['SMTP_URL', 'WEBHOOK_SECRET', 'LINK_SECRET']);
   });
 
   test('refuses the development secret even behind a good one, the sink, and every origin', () => {
     const known = loadConfig({}).webhookSecrets[0] ?? '';
-    const env = { ...PRODUCTION, WEBHOOK_SECRET: `${PRODUCTION.WEBHOOK_SECRET},${known}`, SINK: 'on', CORS_ORIGINS: '*' };
-    expect(errors(env).map((line) => line.split(':')[0])).toEqual(['WEBHOOK_SECRET', 'SINK', 'CORS_ORIGINS']);
+    const knownLink = loadConfig({}).linkSecrets[0] ?? '';
+    const env = {
+      ...PRODUCTION,
+      WEBHOOK_SECRET: `${PRODUCTION.WEBHOOK_SECRET},${known}`,
+      LINK_SECRET: `${PRODUCTION.LINK_SECRET},${knownLink}`,
+      SINK: 'on',
+      CORS_ORIGINS: '*',
+    };
+    expect(errors(env).map((line) => line.split(':')[0])).toEqual(['WEBHOOK_SECRET', 'LINK_SECRET', 'SINK', 'CORS_ORIGINS']);
+  });
+
+  test('warns of links that no recipient can follow', () => {
+    expect(loadConfig(PRODUCTION).warnings).toEqual([expect.stringMatching(/^PUBLIC_URL: /)]);
+    expect(loadConfig({ ...PRODUCTION, PUBLIC_URL: 'https://notify.example.org/signalbox' }).warnings).toEqual([]);
+  });
+
+  test.each(['ftp://x', 'https://x/', 'https://x/?a=b', 'https://x/a/', 'https://u:p@x', 'https://x/#a', "https://x/'", 'x'])(
+    'links cannot begin with %s',
+    (url) => {
+      expect(errors({ PUBLIC_URL: url })).toHaveLength(1);
+    },
+  );
+
+  test.each(['too short', 'a'.repeat(31), `${'a'.repeat(40)} b`])('a link secret is long and without blanks, unlike %s', (secret) => {
+    expect(errors({ LINK_SECRET: secret })).toHaveLength(1);
+    expect(errors({ LINK_SECRET: secret })[0]).not.toContain(secret);
   });
 });
 

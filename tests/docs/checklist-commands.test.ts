@@ -67,7 +67,12 @@ describe('The table of checklist commands', () => {
 
 describe('An assignment of a checklist', () => {
   const assignments = ROWS.filter((row) => ASSIGNMENT.test(row.text)).map((row) => [row.text, row] as const);
-  const production = { SMTP_URL: 'smtp://mail.example.org', WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 1).toString('base64')}` };
+  const production = {
+    SMTP_URL: 'smtp://mail.example.org',
+    WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 1).toString('base64')}`,
+    LINK_SECRET: 'l'.repeat(32),
+    PUBLIC_URL: 'https://notify.example.org',
+  };
 
   function remarksOn(name: string, value: string): readonly string[] {
     try {

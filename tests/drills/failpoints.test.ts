@@ -9,6 +9,7 @@ const PRODUCTION = {
   NODE_ENV: 'production',
   SMTP_URL: 'smtp://mail.example.org:25',
   WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
+  LINK_SECRET: 'l'.repeat(32),
 };
 
 describe('The setting FAILPOINT', () => {

@@ -98,7 +98,7 @@ describe('The server as a process', () => {
   it('refuses in production what is only for development', async () => {
     const failed = await failToStart({ NODE_ENV: 'production', DATA_DIR: join(directory, 'prod'), SINK: 'on' });
     expect(failed.code).toBe(2);
-    for (const name of ['SINK', 'SMTP_URL', 'WEBHOOK_SECRET']) expect(failed.stderr).toContain(name);
+    for (const name of ['SINK', 'SMTP_URL', 'WEBHOOK_SECRET', 'LINK_SECRET']) expect(failed.stderr).toContain(name);
   });
 
   it('refuses a second process on the same data, and leaves the first in peace', async () => {
