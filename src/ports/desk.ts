@@ -21,6 +21,7 @@ export interface AuditQuery {
   /** Event name, e.g. `redriven`, `discarded`, `resolved`. */
   readonly action?: string;
   readonly actor?: string;
+  /** Not before. */
   readonly since?: number;
   readonly limit: number;
   /** Entries after this place in the order newest first. */
@@ -44,4 +45,6 @@ export interface DeskReader {
   groups(filter: DeliveryFilter, limit: number): Promise<readonly DeliveryGroup[]>;
   /** What people did, newest first. */
   audit(query: AuditQuery): Promise<readonly AuditEntry[]>;
+  /** How many audited events name this `operation` in their detail. */
+  doneBy(tenant: string, operation: string): Promise<number>;
 }

@@ -11,11 +11,13 @@ export interface ListQuery {
   readonly after?: { readonly createdAt: number; readonly id: string };
 }
 
-/** Which deliveries of those that rest in one status: all that match every field given. */
+/** Which deliveries of those that wait on the desk in one status: all that match every field given. */
 export interface DeliveryFilter {
   readonly tenant: string;
-  readonly status: DeliveryStatus;
+  readonly status: 'dead' | 'held';
   readonly workload?: string;
+  /** Every workload but this one. */
+  readonly exceptWorkload?: string;
   readonly channel?: string;
   /** A dead letter's. */
   readonly fingerprint?: string;

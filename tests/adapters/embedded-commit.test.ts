@@ -265,8 +265,12 @@ describe('query plans', () => {
             [listSql({ ...base, userId: 'u', status, ...after }).sql, OF_USER_AND_STATUS],
           ] as const,
       ),
-      [deliveriesSql({ tenant: 't', status: 'dead', limit: 20 }).sql, /deliveries_on_the_desk/],
-      [deliveriesSql({ tenant: 't', status: 'held', limit: 20, workload: 'w' }).sql, /deliveries_on_the_desk/],
+      [deliveriesSql({ tenant: 't', status: 'dead', limit: 20 }).sql, /SEARCH d USING PRIMARY KEY \(tenant=\? AND status=\? AND/],
+      [deliveriesSql({ tenant: 't', status: 'held', limit: 20, workload: 'w' }).sql, /SEARCH d USING PRIMARY KEY/],
+      [deliveriesSql({ tenant: 't', status: 'dead', limit: 20, fingerprint: 'f' }).sql, /desk_of_cause/],
+      [deliveriesSql({ tenant: 't', status: 'dead', limit: 20, fingerprint: 'f', channel: 'c', since: 1, until: 2 }).sql, /desk_of_cause/],
+      [deliveriesSql({ tenant: 't', status: 'dead', limit: 20, code: 'c' }).sql, /desk_of_code/],
+      [deliveriesSql({ tenant: 't', status: 'dead', limit: 20, userId: 'u', ...{ after: { settledAt: 1, id: 'a' } } }).sql, /desk_of_user/],
       [DELIVERY_SQL, /deliveries_by_id/],
     ] as const;
     for (const [sql, index] of plans) {

@@ -1,3 +1,4 @@
+import { deskReaderContract } from '../contracts/desk-contract.js';
 import { outboxContract } from '../contracts/outbox-contract.js';
 import { peopleContract } from '../contracts/people-contract.js';
 import { queueContract } from '../contracts/queue-contract.js';
@@ -9,6 +10,7 @@ const features = { stillClock: true, durable: true };
 
 storeContract(features, makeEmbedded);
 readerContract(features, makeEmbedded);
+deskReaderContract(makeEmbedded);
 outboxContract(features, makeEmbedded);
 peopleContract(features, makeEmbedded);
 queueContract({ priorities: true, delays: true, collapses: true, durable: true, fair: true }, makeEmbedded);

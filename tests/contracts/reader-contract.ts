@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { DeliveryRow } from '../../src/ports/reader.js';
+import type { DeliveryFilter, DeliveryRow } from '../../src/ports/reader.js';
 import type { WorkRecord } from '../../src/ports/record.js';
 import { deferralOf, deliveryIn, doneOf, eventOf, intentOf, leaseOn, restOf } from './drafts.js';
 import { type MakeStore, type StoreFeatures, StoreTester } from './harness.js';
@@ -161,6 +161,53 @@ function deskContract(features: StoreFeatures, make: MakeStore): void {
     };
     expect(await ids()).toEqual(['a', 'b']);
     expect(await ids('jobs')).toEqual(['b']);
+  });
+
+  test('the desk is filtered by channel, cause, error code, user and time, each alone and together', async () => {
+    const start = t.now();
+    const cases = [
+      { id: 'a', userId: 'ada', code: 'smtp_550', fingerprint: 'one', at: start },
+      { id: 'b', userId: 'ada', code: 'timeout', fingerprint: 'two', at: start + 1 },
+      { id: 'c', userId: 'bob', code: 'smtp_550', fingerprint: 'one', at: start + 2 },
+      { id: 'd', userId: null, code: 'smtp_550', fingerprint: 'three', at: start + 3, channels: ['webhook'] },
+    ] as const;
+    for (const { id, userId, code, fingerprint, at, ...shape } of cases) {
+      const held = await t.claim(await t.accept(id, { userId, ...shape }));
+      const change = restOf(held, 1, at, 'dead');
+      const deliveries = change.deliveries.map((delivery) => ({ ...delivery, fingerprint, failure: { code, message: 'No' } }));
+      await t.store.commit(leaseOn(held), { ...change, deliveries });
+    }
+    const ids = async (filter: Omit<DeliveryFilter, 'tenant' | 'status'>): Promise<string> => {
+      const rows = await t.reader.listDeliveries({ tenant: 't', status: 'dead', limit: 10, ...filter });
+      return rows.map((row) => row.record.id).join('');
+    };
+    expect(await ids({})).toBe('dcba');
+    expect(await ids({ channel: 'email' })).toBe('cba');
+    expect(await ids({ channel: 'webhook' })).toBe('d');
+    expect(await ids({ code: 'smtp_550' })).toBe('dca');
+    expect(await ids({ fingerprint: 'one' })).toBe('ca');
+    expect(await ids({ userId: 'ada' })).toBe('ba');
+    expect(await ids({ since: start + 1, until: start + 3 })).toBe('cb');
+    expect(await ids({ workload: 'notifications', userId: 'ada', code: 'smtp_550', fingerprint: 'one', channel: 'email' })).toBe('a');
+    expect(await ids({ exceptWorkload: 'notifications' })).toBe('');
+    expect(await ids({ exceptWorkload: 'jobs' })).toBe('dcba');
+    expect(await ids({ userId: 'nobody' })).toBe('');
+  });
+
+  test('what is brought back leaves the desk, and comes to it again with its new cause', async () => {
+    await rest('a', t.now(), 'dead');
+    const [row] = await t.reader.listDeliveries({ tenant: 't', status: 'dead', limit: 10 });
+    if (row === undefined) throw new Error('nothing on the desk');
+    const back = { ...row.delivery, status: 'queued' as const, dueAt: t.now(), settledAt: null };
+    const { version } = row.record;
+    const amendment = { version, status: 'queued' as const, dueAt: t.now(), deliveries: [back], ledger: [], events: [] };
+    await t.store.amend(row.record, { ...amendment, cancelRequestedAt: null });
+    expect(await t.reader.listDeliveries({ tenant: 't', status: 'dead', limit: 10 })).toEqual([]);
+    await t.pass(5);
+    const held = await t.claim(row.record);
+    await t.store.commit(leaseOn(held), restOf(held, 1, t.now(), 'held'));
+    expect(await t.reader.listDeliveries({ tenant: 't', status: 'dead', limit: 10 })).toEqual([]);
+    expect(await t.reader.listDeliveries({ tenant: 't', status: 'held', limit: 10 })).toHaveLength(1);
   });
 
   (features.durable ? test : test.skip)('a dead letter is there after a crash', async () => {

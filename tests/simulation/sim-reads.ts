@@ -1,4 +1,4 @@
-import type { Backlog, DeliveryQuery, DeliveryRow, History, ListQuery } from '../../src/ports/reader.js';
+import type { Backlog, DeliveryFilter, DeliveryQuery, DeliveryRow, History, ListQuery } from '../../src/ports/reader.js';
 import type { DeliveryStatus, RecordKey, WorkRecord } from '../../src/ports/record.js';
 import type { SimStore } from './sim-store.js';
 
@@ -16,6 +16,20 @@ function descending(a: readonly [number, string], b: readonly [number, string]):
   if (a[0] !== b[0]) return b[0] - a[0];
   if (a[1] === b[1]) return 0;
   return a[1] < b[1] ? 1 : -1;
+}
+
+function matches(filter: DeliveryFilter, { record, delivery }: DeliveryRow): boolean {
+  const { status, workload, exceptWorkload, channel, fingerprint, code, userId, since, until } = filter;
+  const settledAt = delivery.settledAt ?? 0;
+  const same = [
+    [workload, record.workload],
+    [channel, delivery.channel],
+    [fingerprint, delivery.fingerprint],
+    [code, delivery.failure?.code],
+    [userId, record.userId],
+  ].every(([wanted, is]) => wanted === undefined || wanted === is);
+  const within = (since === undefined || settledAt >= since) && (until === undefined || settledAt < until);
+  return delivery.status === status && record.workload !== exceptWorkload && same && within;
 }
 
 /** The reader's questions, asked of the simulated store. */
@@ -40,10 +54,11 @@ export function simReads(store: SimStore): SimReads {
         .sort((a, b) => descending(place(a), place(b)))
         .slice(0, limit);
     },
-    listDeliveries({ tenant, workload, status, limit, after }) {
+    listDeliveries(query) {
+      const { tenant, limit, after } = query;
       const place = ({ delivery }: DeliveryRow): readonly [number, string] => [delivery.settledAt ?? 0, delivery.id];
       return deliveriesOf(tenant)
-        .filter(({ record, delivery }) => delivery.status === status && (workload === undefined || record.workload === workload))
+        .filter((row) => matches(query, row))
         .filter((row) => after === undefined || descending([after.settledAt, after.id], place(row)) < 0)
         .sort((a, b) => descending(place(a), place(b)))
         .slice(0, limit);

@@ -1,5 +1,6 @@
 import { SignalboxError } from '../../errors.js';
 import type { Delivery, LedgerEntry, RecordEvent } from '../../ports/record.js';
+import { type DeskOwner, DeskTable } from './desk-table.js';
 import { type Database, isConstraint, type Statement } from './sqlite.js';
 import type { Tally } from './tally.js';
 
@@ -10,9 +11,12 @@ export class Appends {
   readonly #updateDelivery: Statement;
   readonly #insertLedger: Statement;
   readonly #insertEvents: Statement;
+  readonly #insertAudit: Statement;
+  readonly #desk: DeskTable;
 
   constructor(database: Database, tally: Tally) {
     this.#tally = tally;
+    this.#desk = new DeskTable(database);
     this.#insertDelivery = database.prepare(
       'INSERT INTO deliveries (record, channel, recipient, place, tenant, id, status, settled_at, body) VALUES (?,?,?,?,?,?,?,?,?)',
     );
@@ -23,16 +27,20 @@ export class Appends {
       'INSERT INTO ledger (record, version, n, tenant, operation_id, result, entry) VALUES (?,?,?,?,?,?,?)',
     );
     this.#insertEvents = database.prepare('INSERT INTO events (record, version, entries) VALUES (?,?,?)');
+    this.#insertAudit = database.prepare(
+      'INSERT INTO audit (record, version, n, tenant, at, action, actor, event, operation) VALUES (?,?,?,?,?,?,?,?,?)',
+    );
   }
 
-  addDelivery(record: number, place: number, tenant: string, delivery: Delivery): void {
+  addDelivery(record: number, place: number, owner: DeskOwner, delivery: Delivery): void {
     const { id, channel, recipient, status, settledAt } = delivery;
-    this.#insertDelivery.run(record, channel, recipient, place, tenant, id, status, settledAt, JSON.stringify(delivery));
+    this.#insertDelivery.run(record, channel, recipient, place, owner.tenant, id, status, settledAt, JSON.stringify(delivery));
     this.#tally.move(null, status);
+    this.#desk.move(record, owner, null, delivery);
   }
 
   /** Writes those that changed; gives back all as they now are. */
-  changeDeliveries(record: number, present: readonly Delivery[], changed: readonly Delivery[]): readonly Delivery[] {
+  changeDeliveries(record: number, owner: DeskOwner, present: readonly Delivery[], changed: readonly Delivery[]): readonly Delivery[] {
     if (changed.length === 0) return present;
     const deliveries = [...present];
     for (const delivery of changed) {
@@ -42,6 +50,7 @@ export class Appends {
       if (before === undefined) throw new SignalboxError('internal', `The record has no delivery ${id}.`);
       this.#updateDelivery.run(status, settledAt, JSON.stringify(delivery), record, channel, recipient);
       this.#tally.move(before.status, status);
+      this.#desk.move(record, owner, before, delivery);
       deliveries[place] = delivery;
     }
     return deliveries;
@@ -58,7 +67,15 @@ export class Appends {
     }
   }
 
-  addEvents(record: number, version: number, events: readonly RecordEvent[]): void {
-    if (events.length > 0) this.#insertEvents.run(record, version, JSON.stringify(events));
+  /** Those that are audited are also put where they are found without reading all. */
+  addEvents(record: number, version: number, tenant: string, events: readonly RecordEvent[]): void {
+    if (events.length === 0) return;
+    this.#insertEvents.run(record, version, JSON.stringify(events));
+    for (const [n, event] of events.entries()) {
+      if (event.audit !== true) continue;
+      const { at, name, actor, detail } = event;
+      const operation = typeof detail?.operation === 'string' ? detail.operation : null;
+      this.#insertAudit.run(record, version, n, tenant, at, name, actor, JSON.stringify(event), operation);
+    }
   }
 }

@@ -1,9 +1,11 @@
 import type { Clock, Timers } from '../../ports/clock.js';
+import type { DeskReader } from '../../ports/desk.js';
 import type { Outbox } from '../../ports/outbox.js';
 import type { PeopleStore } from '../../ports/people.js';
 import type { WakeUpQueue } from '../../ports/queue.js';
 import type { RecordReader } from '../../ports/reader.js';
 import type { RecordStore } from '../../ports/store.js';
+import { EmbeddedDesk } from './desk.js';
 import { GroupCommit } from './group-commit.js';
 import { HotRecords } from './hot-records.js';
 import { openFile } from './open.js';
@@ -29,6 +31,7 @@ export interface EmbeddedOptions {
 export interface Embedded {
   readonly store: RecordStore;
   readonly reader: RecordReader;
+  readonly desk: DeskReader;
   readonly outbox: Outbox;
   readonly queue: WakeUpQueue;
   readonly people: PeopleStore;
@@ -57,6 +60,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
     return {
       store: new EmbeddedStore(database, group, clock, hot, tally),
       reader: new EmbeddedReader(database, group, clock),
+      desk: new EmbeddedDesk(database, group),
       outbox: new EmbeddedOutbox(database, group, clock, hot),
       queue,
       people,

@@ -1,6 +1,7 @@
 import type { Clock } from '../../ports/clock.js';
 import type { Backlog, DeliveryQuery, DeliveryRow, History, ListQuery, RecordReader } from '../../ports/reader.js';
 import type { DeliveryStatus, LedgerEntry, RecordEvent, RecordKey, WorkRecord } from '../../ports/record.js';
+import { deskPart } from './desk-table.js';
 import type { GroupCommit } from './group-commit.js';
 import { RECORD_COLUMNS, RECORD_TABLES, type RecordRow, Rows } from './rows.js';
 import type { Database, Statement, Value } from './sqlite.js';
@@ -10,7 +11,6 @@ const NEWEST = Number.MAX_SAFE_INTEGER;
 
 /** Must stay as the `records_undelivered` indexes have it, or they are not used. */
 const UNDELIVERED = "r.status <> 'delivered'";
-const ON_THE_DESK = "d.status IN ('dead', 'held')";
 
 /** `RecordReader` on the data file. Reads run between the transactions, so they see whole ones only. */
 export class EmbeddedReader implements RecordReader {
@@ -84,9 +84,8 @@ export class EmbeddedReader implements RecordReader {
   }
 
   #toDeliveryRow(row: RecordRow & { delivery: string }): DeliveryRow {
-    const { id } = JSON.parse(row.delivery) as { id: string };
     const record = this.#rows.toRecord(row);
-    const delivery = record.deliveries.find((candidate) => candidate.id === id);
+    const delivery = record.deliveries.find((candidate) => candidate.id === row.delivery);
     if (delivery === undefined) throw new Error('a delivery is not among its record’s');
     return { record, delivery };
   }
@@ -106,10 +105,11 @@ export const BACKLOG_SQL = ['IS NULL', 'IS NOT NULL'].map(
   (published) => `SELECT count(*) AS open, min(due_at) AS due_at FROM records WHERE due_at IS NOT NULL AND published_at ${published}`,
 );
 
-const DELIVERY_FROM = `SELECT ${RECORD_COLUMNS}, d.body AS delivery FROM deliveries d
+/** `d`: a delivery, or its row on the desk. */
+const deliveryFrom = (d: string): string => `SELECT ${RECORD_COLUMNS}, d.id AS delivery FROM ${d}
   JOIN records r ON r.seq = d.record JOIN contents c ON c.record = r.seq`;
 
-export const DELIVERY_SQL = `${DELIVERY_FROM} WHERE d.tenant = ? AND d.id = ?`;
+export const DELIVERY_SQL = `${deliveryFrom('deliveries d')} WHERE d.tenant = ? AND d.id = ?`;
 
 export function listSql(query: ListQuery): { sql: string; values: Value[] } {
   const after = query.after ?? { createdAt: NEWEST, id: '' };
@@ -129,14 +129,8 @@ export function listSql(query: ListQuery): { sql: string; values: Value[] } {
 }
 
 export function deliveriesSql(query: DeliveryQuery): { sql: string; values: Value[] } {
+  const { from, where, values } = deskPart(query);
   const after = query.after ?? { settledAt: NEWEST, id: '' };
-  const values: Value[] = [query.tenant, query.status];
-  let where = 'd.tenant = ? AND d.status = ?';
-  if (query.status === 'dead' || query.status === 'held') where += ` AND ${ON_THE_DESK}`;
-  if (query.workload !== undefined) {
-    where += ' AND r.workload = ?';
-    values.push(query.workload);
-  }
-  const sql = `${DELIVERY_FROM} WHERE ${where} AND (d.settled_at, d.id) < (?, ?) ORDER BY d.settled_at DESC, d.id DESC LIMIT ?`;
+  const sql = `${deliveryFrom(from)} WHERE ${where} AND (d.settled_at, d.id) < (?, ?) ORDER BY d.settled_at DESC, d.id DESC LIMIT ?`;
   return { sql, values: [...values, after.settledAt, after.id, query.limit] };
 }

@@ -115,7 +115,7 @@ export class EmbeddedStore implements RecordStore {
       const now = this.#clock.now();
       const record = { ...hot.record, cancelRequestedAt: now, updatedAt: now, version: hot.record.version + 1 };
       this.#sql.requestCancel.run(now, now, record.version, hot.seq);
-      this.#appends.addEvents(hot.seq, record.version, [event]);
+      this.#appends.addEvents(hot.seq, record.version, record.tenant, [event]);
       this.#hot.put({ ...hot, record });
       return record;
     });
@@ -132,8 +132,8 @@ export class EmbeddedStore implements RecordStore {
     const body = JSON.stringify(contents);
     this.#sql.addContents.run(seq, body);
     const deliveries = draft.deliveries.map((delivery) => settleDue(delivery, createdAt, now));
-    for (const [place, delivery] of deliveries.entries()) this.#appends.addDelivery(seq, place, tenant, delivery);
-    this.#appends.addEvents(seq, 1, draft.events);
+    for (const [place, delivery] of deliveries.entries()) this.#appends.addDelivery(seq, place, draft, delivery);
+    this.#appends.addEvents(seq, 1, tenant, draft.events);
     const record: WorkRecord = { tenant, id, ...contents, status, updatedAt: now, dueAt, ...NEW, deliveries };
     if (dueAt !== null && dueAt <= now) this.#hot.add({ seq, record, claimId: null, commits: '' }, body.length);
     return { outcome: 'created', record };
@@ -189,9 +189,9 @@ export class EmbeddedStore implements RecordStore {
   }
 
   #append(hot: HotRecord, version: number, change: Pick<Change, 'deliveries' | 'ledger' | 'events'>): readonly Delivery[] {
-    const deliveries = this.#appends.changeDeliveries(hot.seq, hot.record.deliveries, change.deliveries);
+    const deliveries = this.#appends.changeDeliveries(hot.seq, hot.record, hot.record.deliveries, change.deliveries);
     this.#appends.addLedger(hot.seq, version, hot.record.tenant, change.ledger);
-    this.#appends.addEvents(hot.seq, version, change.events);
+    this.#appends.addEvents(hot.seq, version, hot.record.tenant, change.events);
     return deliveries;
   }
 }
