@@ -1,6 +1,6 @@
 import type { Workload } from '../../src/pipeline/workload.js';
 import type { WorkRecord } from '../../src/ports/record.js';
-import { nextWindow } from '../../src/workloads/notifications/quiet-hours.js';
+import { createQuietCalendar } from '../../src/workloads/notifications/quiet-hours.js';
 import { NOTIFICATIONS, notificationsWorkload } from '../../src/workloads/notifications/workload.js';
 import type { Incarnation } from './incarnation.js';
 import { CHANNELS, type Receivers } from './receivers.js';
@@ -50,7 +50,7 @@ export function workloadOf(who: Incarnation, receivers: Receivers, policy: 'hold
     people: { get: () => Promise.resolve(null) },
     criticalCategories: [],
     quietMarginMs: 500,
-    nextWindow,
+    nextWindow: createQuietCalendar(),
   });
   return {
     ...real,

@@ -122,8 +122,8 @@ export function quietFacts(hours: QuietHours | null, nextWindow: NextWindow | nu
 }
 
 /** A break that is shorter than two margins is halved: some of it must be left, or what waits for it would wait for ever. */
-function marginOf({ breakMs }: QuietWindow, marginMs: number): number {
-  return breakMs === null ? marginMs : Math.min(marginMs, Math.floor(breakMs / 2));
+function marginOf({ from, lastUntil }: QuietWindow, marginMs: number): number {
+  return lastUntil === null ? marginMs : Math.min(marginMs, Math.floor((from - lastUntil) / 2));
 }
 
 /** A zone that an older version knew and this one does not must not stop what has nothing to do with it. */

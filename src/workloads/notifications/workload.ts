@@ -27,7 +27,7 @@ export function notificationsWorkload(options: Options): Workload {
     if (record.userId === null) return NOBODY;
     const person = await options.people.get({ tenant: record.tenant, userId: record.userId });
     if (person === null) return NOBODY;
-    if (person.quietHours !== null) nextWindow ??= (await import('./quiet-hours.js')).nextWindow;
+    if (person.quietHours !== null) nextWindow ??= (await import('./quiet-hours.js')).createQuietCalendar();
     return { person, nextWindow: nextWindow ?? null };
   };
 
