@@ -102,7 +102,6 @@ function countWork(on: Instruments, fact: Fact): void {
       return;
     case 'settled':
       on.settled.inc({ channel: fact.delivery.channel, status: fact.delivery.status });
-      if (fact.delivery.reason === 'rate.limited') on.rateLimited.inc({ channel: fact.delivery.channel });
       if (fact.delivery.status === 'delivered')
         on.latency.observe({ channel: fact.delivery.channel }, Math.max(0, fact.sinceAcceptMs) / 1000);
       return;
@@ -119,6 +118,7 @@ function countWork(on: Instruments, fact: Fact): void {
 /** What gets in its way. */
 function countTrouble(on: Instruments, fact: Fact, providerLabel: (name: string) => string): void {
   if (fact.kind === 'fenced') on.fenced.inc();
+  else if (fact.kind === 'settled' && fact.delivery.reason === 'rate.limited') on.rateLimited.inc({ channel: fact.delivery.channel });
   else if (fact.kind === 'lease-lost') on.lost.inc({ why: fact.why });
   else if (fact.kind === 'breaker') on.breaker.set({ name: providerLabel(fact.name) }, BREAKER_CODE[fact.state]);
   else if (fact.kind === 'trouble') on.trouble.inc({ where: fact.where });

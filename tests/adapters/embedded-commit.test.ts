@@ -272,6 +272,10 @@ describe('query plans', () => {
       [deliveriesSql({ tenant: 't', status: 'dead', limit: 20, code: 'c' }).sql, /desk_of_code/],
       [deliveriesSql({ tenant: 't', status: 'dead', limit: 20, userId: 'u', ...{ after: { settledAt: 1, id: 'a' } } }).sql, /desk_of_user/],
       [DELIVERY_SQL, /deliveries_by_id/],
+      [INBOX_SQL.list, /SEARCH inbox USING PRIMARY KEY \(tenant=\? AND user_id=\? AND seq/],
+      [INBOX_SQL.after, /SEARCH inbox USING PRIMARY KEY \(tenant=\? AND user_id=\? AND seq/],
+      [INBOX_SQL.unreadList, /inbox_unread/],
+      [INBOX_SQL.unread, /inbox_unread/],
     ] as const;
     for (const [sql, index] of plans) {
       expect(bench.plan(sql)).toMatch(index);

@@ -4,9 +4,13 @@ import { join } from 'node:path';
 import { type Embedded, openEmbedded } from '../../src/adapters/embedded/embedded.js';
 import type { DeskReader } from '../../src/ports/desk.js';
 import type { StoreHarness } from '../contracts/harness.js';
+import type { InboxHarness } from '../contracts/inbox-contract.js';
 import type { PeopleHarness } from '../contracts/people-contract.js';
 import type { QueueHarness } from '../contracts/queue-contract.js';
 import { ManualTime } from './manual-time.js';
+
+/** Few, so that a test reaches it. */
+export const INBOX_KEEP = 12;
 
 /** A directory that `dispose` removes. */
 export function temporaryDirectory(): { path: string; dispose(): void } {
@@ -18,7 +22,7 @@ export function temporaryDirectory(): { path: string; dispose(): void } {
  * The embedded adapter on a manual clock. A crash is what the disk holds at that moment: the files are copied from
  * under the open store, and the copy is opened.
  */
-export async function makeEmbedded(): Promise<StoreHarness & QueueHarness & PeopleHarness & { readonly desk: DeskReader }> {
+export async function makeEmbedded(): Promise<StoreHarness & QueueHarness & PeopleHarness & InboxHarness & { readonly desk: DeskReader }> {
   const directory = temporaryDirectory();
   const time = new ManualTime();
   const opened: Embedded[] = [];
@@ -27,7 +31,7 @@ export async function makeEmbedded(): Promise<StoreHarness & QueueHarness & Peop
     const onFatal = (error: Error): void => {
       throw error;
     };
-    const embedded = await openEmbedded({ dataDir, clock: time, timers: time, onFatal });
+    const embedded = await openEmbedded({ dataDir, clock: time, timers: time, onFatal, inboxKeep: INBOX_KEEP });
     opened.push(embedded);
     return embedded;
   };
@@ -50,6 +54,9 @@ export async function makeEmbedded(): Promise<StoreHarness & QueueHarness & Peop
     },
     get people() {
       return current.people;
+    },
+    get inbox() {
+      return current.inbox;
     },
     now: () => time.now(),
     pass: (ms) => time.pass(ms),

@@ -1,5 +1,6 @@
 import type { Clock, Timers } from '../../ports/clock.js';
 import type { DeskReader } from '../../ports/desk.js';
+import type { InboxStore } from '../../ports/inbox.js';
 import type { Outbox } from '../../ports/outbox.js';
 import type { PeopleStore } from '../../ports/people.js';
 import type { WakeUpQueue } from '../../ports/queue.js';
@@ -8,6 +9,7 @@ import type { RecordStore } from '../../ports/store.js';
 import { EmbeddedDesk } from './desk.js';
 import { GroupCommit } from './group-commit.js';
 import { HotRecords } from './hot-records.js';
+import { EmbeddedInbox } from './inbox.js';
 import { openFile } from './open.js';
 import { EmbeddedOutbox } from './outbox.js';
 import { EmbeddedPeople } from './people.js';
@@ -17,6 +19,8 @@ import { Rows } from './rows.js';
 import { EmbeddedStore } from './store.js';
 import { Tally } from './tally.js';
 
+const INBOX_KEEP = 1000;
+
 export interface EmbeddedOptions {
   /** Directory of `signalbox.db`; made where there is none. */
   readonly dataDir: string;
@@ -24,6 +28,8 @@ export interface EmbeddedOptions {
   readonly clock: Clock;
   /** For wake-ups that were handed back with a delay. */
   readonly timers: Timers;
+  /** Items that each person's inbox keeps. Default: 1,000. */
+  readonly inboxKeep?: number;
   /** The file or the disk failed: every later call is refused, and the process must be started again. Called once. */
   readonly onFatal: (error: Error) => void;
 }
@@ -35,6 +41,7 @@ export interface Embedded {
   readonly outbox: Outbox;
   readonly queue: WakeUpQueue;
   readonly people: PeopleStore;
+  readonly inbox: InboxStore;
   /** Resolves when the file can be read and nothing has failed so far. */
   probe(): Promise<void>;
   /** Writes what waits, then gives the file up. Twice is fine. */
@@ -64,6 +71,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
       outbox: new EmbeddedOutbox(database, group, clock, hot),
       queue,
       people,
+      inbox: new EmbeddedInbox(database, group, clock, options.inboxKeep ?? INBOX_KEEP),
       probe: async () => {
         await group.read(() => ping.get());
       },
