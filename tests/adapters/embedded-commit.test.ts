@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { GroupCommit } from '../../src/adapters/embedded/group-commit.js';
 import { HotRecords } from '../../src/adapters/embedded/hot-records.js';
+import { INBOX_SQL } from '../../src/adapters/embedded/inbox.js';
 import { type OpenFile, openFile } from '../../src/adapters/embedded/open.js';
 import { EmbeddedOutbox, OUTBOX_SQL } from '../../src/adapters/embedded/outbox.js';
 import { EmbeddedQueue } from '../../src/adapters/embedded/queue.js';
