@@ -59,7 +59,10 @@ export async function wire({ config, log, version, onFatal }: Options): Promise<
     chance: createSystemChance(),
     settings: settingsOf(config),
     worker: config.workerId,
-    workloads: [notificationsWorkload({ ...rulesOf(config), channels, people })],
+    workloads: [
+      notificationsWorkload({ ...rulesOf(config), channels, people }),
+      batchesWorkload({ reader, accept: (submission) => pipeline.accept(submission) }),
+    ],
     consume: config.enableStreamConsumers,
     watch: watchOf(metrics, admission, log),
   });

@@ -23,8 +23,11 @@ export interface Admission {
   count(fact: Fact): void;
   /** Nothing more is accepted from here on. */
   close(): void;
-  /** @throws SignalboxError `draining` or `backlog-full` */
-  admit(): void;
+  /**
+   * @param records how much is to be accepted at once; an empty backlog takes any one call
+   * @throws SignalboxError `draining` or `backlog-full`
+   */
+  admit(records?: number): void;
 }
 
 export function createAdmission({ reader, clock, timers, maxBacklog }: Deps): Admission {
@@ -70,10 +73,10 @@ export function createAdmission({ reader, clock, timers, maxBacklog }: Deps): Ad
     close() {
       closed = true;
     },
-    admit() {
+    admit(records = 1) {
       if (closed) throw new SignalboxError('draining', 'The server is shutting down; send it again', { retryAfterS: 1 });
-      if (open < maxBacklog) return;
-      const retryAfterS = Math.min(RETRY_AFTER_MAX_S, Math.max(1, (open - maxBacklog + 1) / Math.max(1, ratePerSecond)));
+      if (open + records <= maxBacklog || (open === 0 && maxBacklog > 0)) return;
+      const retryAfterS = Math.min(RETRY_AFTER_MAX_S, Math.max(1, (open - maxBacklog + records) / Math.max(1, ratePerSecond)));
       throw new SignalboxError('backlog-full', `${open} records are open, the limit is ${maxBacklog}`, { retryAfterS });
     },
   };

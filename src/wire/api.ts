@@ -12,6 +12,7 @@ import type { Pipeline } from '../pipeline/pipeline.js';
 import type { DevelopmentSink } from '../sink/development.js';
 import type { Log } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
+import { batchRoutes } from '../workloads/notifications/batch-routes.js';
 import { createPhones } from '../workloads/notifications/phone.js';
 import { notificationRoutes } from '../workloads/notifications/routes.js';
 
@@ -43,6 +44,7 @@ export function createApi(parts: ApiParts): Server {
   });
   const phones = createPhones(config.phoneDefaultRegion);
   const notifications = notificationRoutes({ pipeline, reader, people, phones, clock, admit: admission.admit });
+  const batches = batchRoutes({ pipeline, reader, people, phones, clock, admit: admission.admit });
   const server = createServer({
     ids: createSystemIds(),
     clock,
@@ -55,6 +57,8 @@ export function createApi(parts: ApiParts): Server {
     open: [health],
     mounted: sink === null ? [] : [{ path: '/sink', router: sink.router }],
     api: [
+      { path: '/api/v1/notifications', router: batches },
+      { path: '/api/notifications', router: batches },
       { path: '/api/v1/notifications', router: notifications },
       { path: '/api/notifications', router: notifications },
       { path: '/api/v1', router: deskRoutes(reader) },

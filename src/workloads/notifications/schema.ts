@@ -65,6 +65,18 @@ export const addresses = z.strictObject({
   pushToken: line(4096).optional(),
 });
 
+/** What the fields of a request must be to each other. */
+export function agree(
+  { channels, scheduledFor, expiresAt }: { channels: readonly string[]; scheduledFor?: string | undefined; expiresAt?: string | undefined },
+  context: z.RefinementCtx,
+): void {
+  const issue = (path: (string | number)[], message: string): void => context.addIssue({ code: 'custom', path, message });
+  if (new Set(channels).size !== channels.length) issue(['channels'], 'must not name a channel twice');
+  if (scheduledFor !== undefined && expiresAt !== undefined && Date.parse(expiresAt) <= Date.parse(scheduledFor)) {
+    issue(['expiresAt'], 'must be later than scheduledFor');
+  }
+}
+
 /** `POST /api/v1/notifications`. Unknown fields are refused, so that a typing error is not silently dropped. */
 export const notificationRequest = z
   .strictObject({
@@ -83,19 +95,12 @@ export const notificationRequest = z
     expiresAt: instant.optional(),
     idempotencyKey: idempotencyKey.optional(),
   })
-  .superRefine((request, context) => {
-    const issue = (path: (string | number)[], message: string): void => context.addIssue({ code: 'custom', path, message });
-    if (new Set(request.channels).size !== request.channels.length) issue(['channels'], 'must not name a channel twice');
-    const { scheduledFor, expiresAt } = request;
-    if (scheduledFor !== undefined && expiresAt !== undefined && Date.parse(expiresAt) <= Date.parse(scheduledFor)) {
-      issue(['expiresAt'], 'must be later than scheduledFor');
-    }
-  });
+  .superRefine(agree);
 
 export type NotificationRequest = z.infer<typeof notificationRequest>;
 
 /** Rules that need the time: `now` in milliseconds since the epoch. Gives what is wrong, or nothing. */
-export function timeProblems(request: NotificationRequest, now: number): FieldError[] {
+export function timeProblems(request: Pick<NotificationRequest, 'scheduledFor' | 'expiresAt'>, now: number): FieldError[] {
   const problems = [];
   for (const field of ['scheduledFor', 'expiresAt'] as const) {
     const value = request[field];
@@ -116,6 +121,8 @@ export interface NotificationPayload {
   readonly data: Readonly<Record<string, unknown>> | null;
   readonly scheduledFor: string | null;
   readonly expiresAt: string | null;
+  /** The batch of recipients that it came in. Left out: it came alone. */
+  readonly batchId?: string;
 }
 
 /** `POST …/:id/resolve`. */
