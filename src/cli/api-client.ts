@@ -7,16 +7,28 @@ export interface ApiAnswer<T> {
   readonly body: T;
 }
 
+/** One page of a list. */
+export interface Page<T> {
+  readonly data: readonly T[];
+  readonly nextCursor: string | null;
+}
+
+/** What a query is made of; what is not given is left out. */
+export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
+
 interface Problem {
   readonly title?: string;
   readonly detail?: string;
   readonly code?: string;
+  readonly errors?: readonly { readonly pointer: string; readonly detail: string }[];
 }
 
 const TIMEOUT_MS = 15_000;
 /** A post that broke or was put off is tried so often, always under its key. */
 const TRIES = 5;
 const LONGEST_WAIT_S = 30;
+/** The most that a list gives at a time. */
+export const PAGE_MAX = 100;
 
 /** A client of one server. Connection troubles and problem answers become one line for a person. */
 export class ApiClient {
@@ -27,10 +39,8 @@ export class ApiClient {
   }
 
   /** @throws CliError unless the answer is 2xx */
-  async get<T>(path: string): Promise<T> {
-    const answer = await this.#call<T>(path, {});
-    if (answer.status >= 300) throw problem(answer);
-    return answer.body;
+  async get<T>(path: string, query: Query = {}): Promise<T> {
+    return (await this.send<T>('GET', path + queryOf(query))).body;
   }
 
   /** Null where the server says that there is no such thing. @throws CliError for any other refusal */
@@ -39,6 +49,27 @@ export class ApiClient {
     if (answer.status === 404) return null;
     if (answer.status >= 300) throw problem(answer);
     return answer.body;
+  }
+
+  /** Calls once. @throws CliError unless the answer is 2xx */
+  async send<T>(method: string, path: string, body?: unknown, headers: Readonly<Record<string, string>> = {}): Promise<ApiAnswer<T>> {
+    const content = body === undefined ? {} : { body: JSON.stringify(body) };
+    const type = body === undefined ? {} : { 'content-type': 'application/json' };
+    const answer = await this.#call<T>(path, { method, headers: { ...type, ...headers }, ...content });
+    if (answer.status >= 300) throw problem(answer);
+    return answer;
+  }
+
+  /** The first `limit` of a list, as many pages as that takes. `nextCursor` leads on from there. */
+  async list<T>(path: string, query: Query, limit: number): Promise<Page<T>> {
+    const data: T[] = [];
+    let cursor: string | undefined;
+    for (;;) {
+      const page = await this.get<Page<T>>(path, { ...query, limit: Math.min(PAGE_MAX, limit - data.length), cursor });
+      data.push(...page.data);
+      if (page.nextCursor === null || data.length >= limit) return { data, nextCursor: page.nextCursor };
+      cursor = page.nextCursor;
+    }
   }
 
   /**
@@ -71,7 +102,7 @@ export class ApiClient {
       response = await fetch(this.url + path, { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) });
       text = await response.text();
     } catch (error) {
-      throw new CliError(`no answer from ${this.url}: ${reasonOf(error)}`);
+      throw new CliError(`no answer from ${this.url}: ${reasonOf(error)}`, 1, true);
     }
     if (response.headers.get('content-type')?.includes('json') !== true) {
       throw new CliError(`${this.url}${path} answered ${response.status} without JSON: is this a Signalbox server?`);
@@ -80,9 +111,20 @@ export class ApiClient {
   }
 }
 
+/** `?name=value&…` of what is given, or nothing. */
+function queryOf(query: Query): string {
+  const given = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) given.set(name, String(value));
+  return given.size === 0 ? '' : `?${given.toString()}`;
+}
+
+/** One line: what is wrong, each field that the sentence does not name already, and the code. */
 function problem({ status, body }: ApiAnswer<unknown>): CliError {
-  const { title, detail, code } = (body ?? {}) as Problem;
-  return new CliError(`${detail ?? title ?? 'refused'} (${status}${code === undefined ? '' : ` ${code}`})`);
+  const { title, detail, code, errors = [] } = (body ?? {}) as Problem;
+  const sentence = detail ?? title ?? 'refused';
+  const fields = errors.map(({ pointer, detail: what }) => `${pointer} ${what}`).filter((field) => !sentence.includes(field));
+  const word = code === undefined ? '' : ` ${code}`;
+  return new CliError(`${[sentence, ...fields].join('; ')} (${status}${word})`, 1, status === 429 || status >= 500);
 }
 
 /** fetch says "fetch failed"; what failed is its cause. */

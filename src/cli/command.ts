@@ -16,6 +16,10 @@ export function globalOptions(command: Command): GlobalOptions {
   return command.optsWithGlobals<GlobalOptions>();
 }
 
+export function wantsJson(command: Command): boolean {
+  return globalOptions(command).json === true;
+}
+
 /** A client of the server that the options name, else of the one that answers. @throws CliError when none does */
 export async function clientFor(command: Command): Promise<ApiClient> {
   return new ApiClient(await serverUrl(globalOptions(command).url));
@@ -29,11 +33,52 @@ export function printJson(value: unknown): void {
   print(JSON.stringify(value, null, 2));
 }
 
+/** A line for whoever watches, beside the result: progress and remarks. */
+export function remark(text: string): void {
+  process.stderr.write(`signalbox: ${text}\n`);
+}
+
+/** A command that only holds others: by itself it says which. */
+export function family(program: Command, name: string, description: string, examples: string): Command {
+  const command: Command = program
+    .command(name)
+    .description(description)
+    .usage('[options] <command>')
+    .argument('[command]')
+    .addHelpText('after', examples)
+    // Reached only where no command of that name is there.
+    .action((given: string | undefined) => {
+      const why = given === undefined ? `name a command of ${name}` : `${name} has no command ${given}`;
+      command.error(`${why} (see signalbox ${name} --help)`);
+    });
+  return command;
+}
+
 /** An option's value as a whole number from 1 on. */
 export function count(text: string): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || value < 1 || value > 1_000_000) throw new InvalidArgumentError('It must be a whole number from 1 to 1000000.');
   return value;
+}
+
+/** An option's value as a number above 0, e.g. of things a second. */
+export function rate(text: string): number {
+  const value = Number(text);
+  if (!/^\d+(\.\d+)?$/.test(text) || value <= 0 || value > 1_000_000) throw new InvalidArgumentError('It must be a number above 0.');
+  return value;
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** An option's value as an instant, ISO 8601 in UTC: given so, or as so long ago (`90s`, `15m`, `1h`, `7d`). */
+export function instant(text: string): string {
+  const [, amount, unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
+  if (amount !== undefined) return new Date(Date.now() - Number(amount) * (UNIT_MS[unit] ?? 0)).toISOString();
+  // Date.parse alone would take "1" for the year 2001.
+  const at = /^\d{4}-\d{2}-\d{2}([T ]|$)/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(at))
+    throw new InvalidArgumentError('It must be a time such as 2026-12-01T09:00:00Z, or an age such as 90s, 15m, 1h or 7d.');
+  return new Date(at).toISOString();
 }
 
 /** An option's value as the address of a server, without a slash at its end. */

@@ -2,16 +2,24 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { CliError } from './cli-error.js';
 import { type Finish, httpUrl } from './command.js';
+import { addConfig } from './config-command.js';
 import { addDemo } from './demo/demo.js';
+import { addDlq } from './dlq.js';
+import { addExplain } from './explain.js';
+import { addHeld } from './held.js';
+import { addPrefs } from './prefs.js';
+import { addQueue } from './queue.js';
 import { addSend } from './send.js';
 import { addShow } from './show.js';
+import { addTail } from './tail.js';
 
 const EXAMPLES = `
 Examples:
   $ signalbox demo                    feeds a week of earthquakes to 36 subscribers, and checks that each got its own once
   $ signalbox send --email ada@example.org --subject Hello --body "Your order is on its way."
-  $ signalbox get 0b0c3f6e-…
+  $ signalbox tail
   $ signalbox explain 0b0c3f6e-…
+  $ signalbox dlq group
 
 Exit codes: 0 it went well, 1 it failed, 2 the command line was not understood.`;
 
@@ -55,6 +63,13 @@ function createProgram(finish: Finish): Command {
     });
   addSend(program);
   addShow(program);
+  addExplain(program);
+  addTail(program);
+  addDlq(program, finish);
+  addHeld(program, finish);
+  addQueue(program);
+  addPrefs(program);
+  addConfig(program, finish);
   addDemo(program, finish);
   return program;
 }

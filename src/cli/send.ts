@@ -1,12 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CliError } from './cli-error.js';
-import { clientFor, globalOptions, print, printJson } from './command.js';
+import { clientFor, print, printJson, wantsJson } from './command.js';
 
 interface SendOptions {
-  readonly user: string;
+  readonly user?: string;
   readonly email?: string;
   readonly webhook?: string;
+  readonly phone?: string;
+  readonly push?: string;
+  readonly inApp?: true;
+  readonly channel: readonly string[];
   readonly subject?: string;
   readonly body: string;
   readonly category?: string;
@@ -25,23 +29,40 @@ interface Accepted {
 }
 
 const EXAMPLES = `
+Where a channel is named without an address, the user's own contact is taken (see signalbox prefs).
+
 Examples:
   $ signalbox send --email ada@example.org --subject Hello --body "Your order is on its way."
   $ signalbox send --webhook https://hooks.example.org/in --body '{"n":1}' --key order-4711
+  $ signalbox send --user ada --in-app --channel email --channel sms --body "Your taxi is here." --priority urgent
+  $ signalbox send --sms +351912345678 --body "Your code is 4711." --category security
   $ signalbox send --email ada@example.org --body Later --scheduled-for 2026-12-01T09:00:00Z`;
+
+const CHANNELS = ['email', 'sms', 'push', 'webhook', 'in-app'] as const;
+/** Whom it concerns where nobody is named: enough for an address that is given outright. */
+const NOBODY = 'cli';
 
 /** `signalbox send`: offers one notification, under a key in any case, so that a retry is never a second one. */
 export function addSend(program: Command): void {
   program
     .command('send')
     .description('send one notification')
+    .option('--user <id>', `whom it concerns (default: ${NOBODY})`)
     .option('--email <address>', 'by e-mail to this address')
     .option('--webhook <url>', 'as a webhook to this address')
-    .option('--user <id>', 'whom it concerns', 'cli')
+    .option('--sms, --phone <number>', 'as a text message to this number')
+    .option('--push <token>', 'as a push message to the device with this token')
+    .option('--in-app', "into the user's inbox")
+    .addOption(
+      new Option('--channel <name>', "by this channel, to the user's own contact; may be given several times")
+        .choices(CHANNELS)
+        .argParser<readonly string[]>(channel)
+        .default([], 'none'),
+    )
     .option('--subject <text>', 'subject')
     .requiredOption('--body <text>', 'content')
     .option('--category <name>', 'e.g. orders')
-    .addOption(new Option('--priority <priority>', 'urgent goes first').choices(['normal', 'urgent']))
+    .addOption(new Option('--priority <priority>', 'urgent goes first, and passes quiet hours').choices(['normal', 'urgent']))
     .option('--data <json>', 'an object that goes along', object)
     .option('--scheduled-for <time>', 'not before, ISO 8601')
     .option('--expires-at <time>', 'not after, ISO 8601')
@@ -51,14 +72,24 @@ export function addSend(program: Command): void {
 }
 
 async function send(options: SendOptions, command: Command): Promise<void> {
-  const { user, email, webhook, key = `cli-${randomUUID()}`, ...content } = options;
-  const to = { ...(email === undefined ? {} : { email }), ...(webhook === undefined ? {} : { webhook }) };
-  const channels = Object.keys(to);
-  if (channels.length === 0) throw new CliError('name a recipient: --email, --webhook or both', 2);
+  const { user, email, webhook, phone, push, inApp, channel: named, key = `cli-${randomUUID()}`, ...content } = options;
+  const addressed = { email, sms: phone, push, webhook, 'in-app': inApp };
+  const channels = CHANNELS.filter((name) => addressed[name] !== undefined || named.includes(name));
+  if (channels.length === 0) throw new CliError('name a recipient: --email, --webhook, --sms, --push, --in-app or --channel', 2);
+  const ofUser = channels.find((name) => name === 'in-app' || addressed[name] === undefined);
+  if (ofUser !== undefined && user === undefined) throw new CliError(`name the --user whose ${ofUser} it is`, 2);
+  const addresses = { email, phone, pushToken: push, webhook };
+  const to = Object.fromEntries(Object.entries(addresses).filter(([, address]) => address !== undefined));
   const client = await clientFor(command);
-  const { body: accepted } = await client.offer<Accepted>('/api/v1/notifications', key, { userId: user, channels, to, ...content });
-  if (globalOptions(command).json === true) return printJson(accepted);
+  const request = { userId: user ?? NOBODY, channels, to, ...content };
+  const { body: accepted } = await client.offer<Accepted>('/api/v1/notifications', key, request);
+  if (wantsJson(command)) return printJson(accepted);
   print(`${accepted.notificationId}  ${accepted.status}${accepted.idempotentHit ? '  (known already: nothing is sent again)' : ''}`);
+}
+
+function channel(name: string, earlier: readonly string[]): readonly string[] {
+  if (!CHANNELS.some((known) => known === name)) throw new InvalidArgumentError(`Allowed choices are ${CHANNELS.join(', ')}.`);
+  return [...earlier, name];
 }
 
 function object(text: string): Readonly<Record<string, unknown>> {

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
-import { clientFor, globalOptions, print, printJson } from './command.js';
+import { clientFor, print, printJson, wantsJson } from './command.js';
 import { columns } from './table.js';
 
-interface Attempt {
+/** One attempt at a delivery. */
+export interface Attempt {
   readonly attempt: number;
   readonly startedAt: string;
   readonly durationMs: number | null;
@@ -27,19 +28,7 @@ interface Notification {
   }[];
 }
 
-interface Explanation {
-  readonly notificationId: string;
-  readonly status: string;
-  readonly events: readonly {
-    readonly at: string;
-    readonly name: string;
-    readonly rule: string;
-    readonly actor: string;
-    readonly detail?: Readonly<Record<string, string | number | boolean | null>>;
-  }[];
-}
-
-/** `signalbox get <id>` and `signalbox explain <id>`. */
+/** `signalbox get <id>`. */
 export function addShow(program: Command): void {
   program
     .command('get')
@@ -49,21 +38,8 @@ export function addShow(program: Command): void {
     .action(async (id: string, _options: unknown, command: Command) => {
       const client = await clientFor(command);
       const found = await client.get<Notification>(`/api/v1/notifications/${encodeURIComponent(id)}`);
-      if (globalOptions(command).json === true) printJson(found);
+      if (wantsJson(command)) printJson(found);
       else print(asText(found));
-    });
-
-  program
-    .command('explain')
-    .description('show why a notification is where it is: every decision with its rule')
-    .argument('<id>', 'notification id')
-    .addHelpText('after', '\nExample:\n  $ signalbox explain 0b0c3f6e-5b1c-8c8e-9a55-0d6c2f1e7a11')
-    .action(async (id: string, _options: unknown, command: Command) => {
-      const client = await clientFor(command);
-      const found = await client.get<Explanation>(`/api/v1/notifications/${encodeURIComponent(id)}/explain`);
-      if (globalOptions(command).json === true) return printJson(found);
-      const rows = found.events.map(({ at, name, rule, actor, detail = {} }) => [at, name, rule, actor, inline(detail)]);
-      print(`${found.notificationId}  ${found.status}\n${columns(rows)}`);
     });
 }
 
@@ -84,14 +60,7 @@ function asText(found: Notification): string {
   return [columns(head), ...lines].join('\n');
 }
 
-function attemptLine({ attempt, startedAt, durationMs, result, code, message }: Attempt): string {
+export function attemptLine({ attempt, startedAt, durationMs, result, code, message }: Attempt): string {
   const why = code === null ? '' : `: ${code}${message === null ? '' : `, ${message}`}`;
   return `  attempt ${attempt}  ${startedAt}  ${durationMs === null ? '-' : `${durationMs} ms`}  ${result ?? 'under way'}${why}`;
-}
-
-function inline(detail: NonNullable<Explanation['events'][number]['detail']>): string {
-  return Object.entries(detail)
-    .filter(([, value]) => value !== null)
-    .map(([name, value]) => `${name}=${value}`)
-    .join(' ');
 }

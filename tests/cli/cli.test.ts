@@ -18,11 +18,37 @@ describe('A command line that is not understood ends with 2 and one line that sa
     [['--bogus'], "unknown option '--bogus'"],
     [['get'], "missing required argument 'id'"],
     [['get', 'one', 'two'], 'too many arguments'],
-    [['explain'], "missing required argument 'id'"],
+    [['explain'], 'name a notification id or a --user'],
+    [['explain', 'one', '--user', 'ada'], 'not both'],
+    [['explain', '--user', 'ada', '--since', 'yesterday'], 'such as 90s, 15m, 1h or 7d'],
     [['send', '--email', 'a@example.org'], "'--body <text>' not specified"],
     [['send', '--body', 'x'], 'name a recipient'],
     [['send', '--body', 'x', '--email', 'a@example.org', '--priority', 'high'], 'Allowed choices are normal, urgent'],
     [['send', '--body', 'x', '--email', 'a@example.org', '--data', '[1]'], 'must be a JSON object'],
+    [['send', '--body', 'x', '--in-app'], 'name the --user whose in-app it is'],
+    [['send', '--body', 'x', '--channel', 'email'], 'name the --user whose email it is'],
+    [['send', '--body', 'x', '--channel', 'pigeon'], 'Allowed choices are email, sms, push, webhook, in-app'],
+    [['tail', '--status', 'lost'], 'Allowed choices are queued'],
+    [['tail', '--limit', 'many'], 'must be a whole number'],
+    [['dlq'], 'name a command of dlq'],
+    [['dlq', 'bogus'], 'dlq has no command bogus'],
+    [['dlq', 'show'], "missing required argument 'id'"],
+    [['dlq', 'redrive'], 'say which: an id, flags such as --fingerprint, or --all'],
+    [['dlq', 'redrive', 'one', '--all'], 'not both'],
+    [['dlq', 'redrive', '--all', '--code', 'http_503'], 'leave it out'],
+    [['dlq', 'redrive', '--all'], 'needs --yes where nobody can be asked'],
+    [['dlq', 'redrive', '--all', '--rate', '0'], 'must be a number above 0'],
+    [['dlq', 'discard', 'one'], "'--reason <text>' not specified"],
+    [['dlq', 'discard', '--code', 'http_503', '--reason', 'x'], 'needs --yes where nobody can be asked'],
+    [['held', 'resolve', 'one'], "'--as <what>' not specified"],
+    [['held', 'resolve', '--all', '--as', 'resend'], 'needs --yes where nobody can be asked'],
+    [['held', 'resolve', '--as', 'lost', 'one'], 'Allowed choices are delivered, resend, dead'],
+    [['held', 'list', '--fingerprint', 'x'], "unknown option '--fingerprint'"],
+    [['queue'], 'name a command of queue'],
+    [['prefs', 'set', 'ada'], 'give either a --file or what to change'],
+    [['prefs', 'set', 'ada', '--file', '/nowhere', '--off', 'sms'], 'give either a --file or what to change'],
+    [['prefs', 'set', 'ada', '--file', '/nowhere.json'], '/nowhere.json cannot be read'],
+    [['config', 'chek'], 'config has no command chek'],
     [['demo', '--limt', '5'], 'Did you mean --limit?'],
     [['demo', '--limit', '0'], 'must be a whole number'],
     [['demo', '--concurrency', '1e3'], 'must be a whole number'],
@@ -36,8 +62,11 @@ describe('A command line that is not understood ends with 2 and one line that sa
 });
 
 describe('Help', () => {
-  test.each(['', 'send', 'get', 'explain', 'demo'])('of signalbox %s has examples and ends with 0', async (command) => {
-    const { code, out, err } = await signalbox(...(command === '' ? [] : [command]), '--help');
+  const groups = ['dlq', 'held', 'queue', 'prefs', 'config'];
+  const desk = ['dlq list', 'dlq group', 'dlq show', 'dlq redrive', 'dlq discard', 'held list', 'held group', 'held show', 'held resolve'];
+  const others = ['', 'send', 'get', 'explain', 'tail', 'queue depth', 'prefs get', 'prefs set', 'config check', 'demo'];
+  test.each([...others, ...groups, ...desk])('of signalbox %s has examples and ends with 0', async (command) => {
+    const { code, out, err } = await signalbox(...command.split(' ').filter((word) => word !== ''), '--help');
     expect({ code, err }).toEqual({ code: 0, err: '' });
     expect(out).toMatch(/Examples?:\n {2}\$ signalbox /);
     expect(out).toContain('--url');
