@@ -17,13 +17,15 @@ interface ItemRow {
 /** After any: the place before everything in a descending order. */
 const NEWEST = Number.MAX_SAFE_INTEGER;
 
-const ITEM = 'SELECT seq, operation_id, created_at, read_at, item FROM inbox WHERE tenant = ? AND user_id = ?';
+const COLUMNS = 'SELECT seq, operation_id, created_at, read_at, item FROM inbox';
+const OF_ONE = 'WHERE tenant = ? AND user_id = ?';
 
 /** By query plans' tests as well as by the store. */
 export const INBOX_SQL = {
-  list: `${ITEM} AND seq < ? ORDER BY seq DESC LIMIT ?`,
-  unreadList: `${ITEM} AND read_at IS NULL AND seq < ? ORDER BY seq DESC LIMIT ?`,
-  after: `${ITEM} AND seq > ? ORDER BY seq LIMIT ?`,
+  list: `${COLUMNS} ${OF_ONE} AND seq < ? ORDER BY seq DESC LIMIT ?`,
+  // Left to itself SQLite walks past all that was read.
+  unreadList: `${COLUMNS} INDEXED BY inbox_unread ${OF_ONE} AND read_at IS NULL AND seq < ? ORDER BY seq DESC LIMIT ?`,
+  after: `${COLUMNS} ${OF_ONE} AND seq > ? ORDER BY seq LIMIT ?`,
   unread: 'SELECT count(*) AS unread FROM inbox WHERE tenant = ? AND user_id = ? AND read_at IS NULL',
 } as const;
 
