@@ -25,6 +25,7 @@ export function notificationView(record: WorkRecord) {
     data: payload.data,
     scheduledFor: payload.scheduledFor,
     expiresAt: payload.expiresAt,
+    batchId: payload.batchId ?? null,
     acceptedAt: iso(record.createdAt),
     updatedAt: iso(record.updatedAt),
     dueAt: iso(record.dueAt),
