@@ -1,6 +1,7 @@
 import type { Chance, Ids } from '../ports/chance.js';
 import type { Clock, Timers } from '../ports/clock.js';
 import type { Outbox } from '../ports/outbox.js';
+import type { PeopleStore } from '../ports/people.js';
 import type { WakeUpQueue } from '../ports/queue.js';
 import type { RecordReader } from '../ports/reader.js';
 import type { RecordStore } from '../ports/store.js';
@@ -9,6 +10,7 @@ import { type Accept, createAccept } from './accept.js';
 import { type Amend, createAmend } from './amend.js';
 import { createBreakers } from './breaker.js';
 import { createConsumer } from './consume.js';
+import { createReconsider } from './reconsider.js';
 import { createRelay } from './relay.js';
 import type { PipelineSettings } from './settings.js';
 import type { Workload } from './workload.js';
@@ -19,6 +21,8 @@ export interface PipelineDeps {
   readonly reader: RecordReader;
   readonly outbox: Outbox;
   readonly queue: WakeUpQueue;
+  /** Left out: nothing rests on what people choose. */
+  readonly people?: Pick<PeopleStore, 'changed' | 'applied'>;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly chance: Chance;
@@ -34,6 +38,8 @@ export interface PipelineDeps {
 
 export interface Pipeline extends Amend {
   readonly accept: Accept;
+  /** Someone has changed their choices, durably: what of theirs waits is looked at again, at once. */
+  reconsider(): void;
   start(): void;
   /** Drains: takes nothing more, hands back what is not begun, waits for what is. Twice is fine. */
   stop(): Promise<void>;
@@ -51,19 +57,24 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     expect: (inMs) => relay.expect(inMs),
     cancel: (key, actor) => amend.cancel(key, actor),
   });
+  const workloads = deps.workloads.filter(({ circumstances }) => circumstances !== undefined).map(({ name }) => name);
+  const reconsider = deps.people === undefined ? null : createReconsider({ ...deps, people: deps.people, relay, workloads });
   let stopped: Promise<void> | undefined;
 
   const drain = async (): Promise<void> => {
     // The consumer first: what it hands back is published by nobody here, but by whoever lives on.
     await consumer.stop();
+    await reconsider?.stop();
     await relay.stop();
   };
 
   return {
     accept: createAccept({ ...deps, relay }),
     ...amend,
+    reconsider: () => reconsider?.look(),
     start() {
       relay.start();
+      reconsider?.start();
       if (deps.consume) consumer.start();
     },
     stop: () => (stopped ??= drain()),

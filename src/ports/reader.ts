@@ -4,6 +4,8 @@ export interface ListQuery {
   readonly tenant: string;
   readonly workload: string;
   readonly status?: RecordStatus;
+  /** Only what is not at rest, whatever its status: a record that moves from one open status to another is never missed. */
+  readonly open?: true;
   readonly userId?: string;
   /** 1 … 100. */
   readonly limit: number;

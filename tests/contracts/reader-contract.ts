@@ -67,7 +67,7 @@ function oneContract(features: StoreFeatures, make: MakeStore): void {
 function listContract(make: MakeStore): void {
   const t = new StoreTester(make);
 
-  async function pages(query: { status?: WorkRecord['status']; userId?: string }, limit: number): Promise<string[]> {
+  async function pages(query: { status?: WorkRecord['status']; open?: true; userId?: string }, limit: number): Promise<string[]> {
     const ids: string[] = [];
     let after: { createdAt: number; id: string } | undefined;
     for (;;) {
@@ -115,6 +115,27 @@ function listContract(make: MakeStore): void {
     expect(await pages({ status: 'delivered', userId: 'ada' }, 1)).toEqual(['r00', 'r06']);
     expect(await pages({ status: 'held' }, 5)).toEqual([]);
     expect((await pages({ status: 'queued' }, 5)).length).toBe(8);
+  });
+
+  test('what is open is listed in the same order whatever its status, and what is at rest is not', async () => {
+    const at = t.now();
+    for (const [n, id] of ['r0', 'r1', 'r2', 'r3', 'r4', 'r5', 'r6'].entries()) {
+      await t.accept(id, {
+        userId: id === 'r6' ? 'bo' : 'ada',
+        createdAt: at - Math.floor(n / 2),
+        ...(id === 'r1' ? { dueAt: at + 60_000 } : {}),
+      });
+    }
+    const processing = await t.claim({ tenant: 't', id: 'r2' });
+    await t.store.commit(leaseOn(processing), intentOf(processing, 1, t.now()));
+    const deferred = await t.claim({ tenant: 't', id: 'r3' });
+    await t.store.commit(leaseOn(deferred), deferralOf(deferred, 1, t.now() + 60_000));
+    const done = await t.claim({ tenant: 't', id: 'r4' });
+    await t.store.commit(leaseOn(done), doneOf(done, 1, t.now()));
+    const held = await t.claim({ tenant: 't', id: 'r5' });
+    await t.store.commit(leaseOn(held), restOf(held, 1, t.now(), 'held'));
+    for (const limit of [1, 2, 10]) expect(await pages({ open: true, userId: 'ada' }, limit)).toEqual(['r1', 'r0', 'r3', 'r2']);
+    expect(await pages({ open: true }, 3)).toEqual(['r1', 'r0', 'r3', 'r2', 'r6']);
   });
 }
 

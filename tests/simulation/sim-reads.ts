@@ -44,11 +44,12 @@ export function simReads(store: SimStore): SimReads {
       const row = store.row(key);
       return { events: [...(row?.events ?? [])], ledger: [...(row?.ledger ?? [])] };
     },
-    list({ tenant, workload, status, userId, limit, after }) {
+    list({ tenant, workload, status, open, userId, limit, after }) {
       const place = (record: WorkRecord): readonly [number, string] => [record.createdAt, record.id];
       return [...store.rows.values()]
         .map(({ record }) => record)
         .filter((record) => record.tenant === tenant && record.workload === workload)
+        .filter((record) => open === undefined || record.dueAt !== null)
         .filter((record) => (status === undefined || record.status === status) && (userId === undefined || record.userId === userId))
         .filter((record) => after === undefined || descending([after.createdAt, after.id], place(record)) < 0)
         .sort((a, b) => descending(place(a), place(b)))

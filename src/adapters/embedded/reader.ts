@@ -50,8 +50,13 @@ export class EmbeddedReader implements RecordReader {
 
   list(query: ListQuery): Promise<readonly WorkRecord[]> {
     return this.#group.read(() => {
-      const { sql, values } = listSql(query);
-      return this.#all<RecordRow>(sql, ...values).map((row) => this.#rows.toRecord(row));
+      // Each open status is a stretch of an index in the right order; together they would have to be sorted.
+      const parts = query.open === true ? OPEN.map((status) => ({ ...query, status })) : [query];
+      const records = parts.flatMap((part) => {
+        const { sql, values } = listSql(part);
+        return this.#all<RecordRow>(sql, ...values).map((row) => this.#rows.toRecord(row));
+      });
+      return parts.length === 1 ? records : records.sort(newestFirst).slice(0, query.limit);
     });
   }
 
@@ -110,6 +115,12 @@ const deliveryFrom = (d: string): string => `SELECT ${RECORD_COLUMNS}, d.id AS d
   JOIN records r ON r.seq = d.record JOIN contents c ON c.record = r.seq`;
 
 export const DELIVERY_SQL = `${deliveryFrom('deliveries d')} WHERE d.tenant = ? AND d.id = ?`;
+
+const OPEN = ['queued', 'scheduled', 'deferred', 'processing'] as const;
+
+function newestFirst(a: WorkRecord, b: WorkRecord): number {
+  return b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1);
+}
 
 export function listSql(query: ListQuery): { sql: string; values: Value[] } {
   const after = query.after ?? { createdAt: NEWEST, id: '' };
