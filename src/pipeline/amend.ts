@@ -5,6 +5,7 @@ import type { Delivery, LedgerEntry, RecordEvent, RecordKey, WorkRecord } from '
 import type { RecordStore } from '../ports/store.js';
 import { asDead } from './dead-letter.js';
 import { dueOf, isOpen, statusOf } from './envelope.js';
+import { type DiscardRequest, discardEdit, type Edit, type RedriveRequest, redriveEdit, wasDone } from './redrive.js';
 import type { Relay } from './relay.js';
 
 /** Someone else changed the record between our read and our write: read again, this often. */
@@ -19,10 +20,31 @@ export interface ResolveRequest {
   readonly deliveryId?: string;
   readonly actor: string;
   readonly note?: string;
+  /** The operation on many that this is part of; it resolves one delivery at most once. */
+  readonly operation?: string;
+}
+
+/** The record as it now is. `changed` is false where it was so already, by the same wish. */
+export interface Amended {
+  readonly record: WorkRecord;
+  readonly changed: boolean;
+}
+
+/**
+ * What people do at the desk. All throw `not-found`; `conflict` when the delivery is in another state than the one that is
+ * meant; `record-busy` while a worker has the record. Each leaves an audited event.
+ */
+export interface DeskActions {
+  /** A dead letter goes out again under its own identity; see {@link redriveEdit}. */
+  redrive(key: RecordKey, request: RedriveRequest): Promise<Amended>;
+  /** A dead letter ends as `cancelled`. */
+  discard(key: RecordKey, request: DiscardRequest): Promise<Amended>;
+  /** What {@link Amend.resolve} does, said whether it changed anything. */
+  resolveHeld(key: RecordKey, request: ResolveRequest): Promise<Amended>;
 }
 
 /** Changes by people: they hold no lease, so each is a compare-and-set on the version that was read. */
-export interface Amend {
+export interface Amend extends DeskActions {
   /**
    * Open deliveries end as `cancelled`; what a worker holds just now is cancelled by it before its next intent.
    * A second call changes nothing. Throws `not-found`; `conflict` when the record came to rest otherwise.
@@ -39,16 +61,8 @@ interface Deps {
   readonly relay: Relay;
 }
 
-interface Edit {
-  readonly deliveries: readonly Delivery[];
-  readonly ledger: readonly LedgerEntry[];
-  readonly events: readonly RecordEvent[];
-  readonly cancelRequestedAt: number | null;
-}
-
-export function createAmend(deps: Deps): Amend {
-  const { store, reader, clock, relay } = deps;
-
+/** Reads, and writes where nobody was faster. */
+function createEditor({ store, reader, relay }: Deps) {
   const write = async (record: WorkRecord, edit: Edit): Promise<WorkRecord | 'conflict' | 'leased' | 'missing'> => {
     const changed = new Map(edit.deliveries.map((delivery) => [delivery.id, delivery]));
     const deliveries = record.deliveries.map((delivery) => changed.get(delivery.id) ?? delivery);
@@ -65,6 +79,33 @@ export function createAmend(deps: Deps): Amend {
     return record;
   };
 
+  /** Reads and writes until nobody was faster. `edit` gives null where nothing is left to do. */
+  const change = async (key: RecordKey, edit: (record: WorkRecord) => Promise<Edit | null>): Promise<Amended> => {
+    for (let tries = 1; tries <= TRIES; tries += 1) {
+      const record = await read(key);
+      const wanted = await edit(record);
+      if (wanted === null) return { record, changed: false };
+      const result = await write(record, wanted);
+      if (typeof result === 'object') return { record: result, changed: true };
+      if (result === 'leased') break;
+    }
+    throw new SignalboxError('record-busy', 'A worker holds the record just now; try again', { retryAfterS: 1 });
+  };
+
+  return { read, write, change };
+}
+
+export function createAmend(deps: Deps): Amend {
+  const { store, reader, clock } = deps;
+  const { read, write, change } = createEditor(deps);
+
+  const resolveHeld = (key: RecordKey, request: ResolveRequest): Promise<Amended> =>
+    change(key, async (record) => {
+      if (isResolvedSo(record, request)) return null;
+      if (request.operation !== undefined && wasDone((await reader.history(key)).events, 'resolved', request)) return null;
+      return resolveEdit(record, heldDelivery(record, request.deliveryId), request, clock.now());
+    });
+
   return {
     async cancel(key, actor) {
       for (let tries = 1; tries <= TRIES; tries += 1) {
@@ -73,7 +114,7 @@ export function createAmend(deps: Deps): Amend {
         if (record.dueAt === null && record.cancelRequestedAt !== null) return record;
         if (record.dueAt === null) throw new SignalboxError('conflict', `The record is at rest already: ${record.status}`);
         const now = clock.now();
-        const request: RecordEvent = { at: now, name: 'cancel-requested', rule: 'cancel.requested', actor, clock: 'worker' };
+        const request = cancelRequest(record, actor, now);
         const result = await write(record, cancelEdit(record, request, now));
         if (typeof result === 'object') return result;
         if (result === 'leased') {
@@ -84,17 +125,21 @@ export function createAmend(deps: Deps): Amend {
       throw new SignalboxError('record-busy', 'The record changes too quickly just now; try again', { retryAfterS: 1 });
     },
 
-    async resolve(key, request) {
-      for (let tries = 1; tries <= TRIES; tries += 1) {
-        const record = await read(key);
-        if (isResolvedSo(record, request)) return record;
-        const result = await write(record, resolveEdit(record, heldDelivery(record, request.deliveryId), request, clock.now()));
-        if (typeof result === 'object') return result;
-        if (result === 'leased') break;
-      }
-      throw new SignalboxError('record-busy', 'A worker holds the record just now; try again', { retryAfterS: 1 });
-    },
+    resolve: async (key, request) => (await resolveHeld(key, request)).record,
+
+    resolveHeld,
+
+    // The history is read after the record: had anyone been faster in between, the write is refused.
+    redrive: (key, request) => change(key, async (record) => redriveEdit(record, await reader.history(key), request, clock.now())),
+
+    discard: (key, request) => change(key, async (record) => discardEdit(record, request, clock.now())),
   };
+}
+
+/** Audited once, when it is asked: a worker that finds it undone only does as it was told. */
+function cancelRequest({ cancelRequestedAt }: WorkRecord, actor: string, now: number): RecordEvent {
+  const request: RecordEvent = { at: now, name: 'cancel-requested', rule: 'cancel.requested', actor, clock: 'worker' };
+  return cancelRequestedAt === null ? { ...request, audit: true } : request;
 }
 
 function cancelEdit(record: WorkRecord, request: RecordEvent, now: number): Edit {
@@ -102,7 +147,8 @@ function cancelEdit(record: WorkRecord, request: RecordEvent, now: number): Edit
   const cancelled = record.deliveries
     .filter((delivery) => isOpen(delivery) && delivery.intentAt === null)
     .map((delivery): Delivery => ({ ...delivery, status: 'cancelled', reason: 'cancel.requested', dueAt: null, settledAt: now }));
-  const events = cancelled.map((delivery): RecordEvent => ({ ...request, name: 'cancelled', deliveryId: delivery.id }));
+  const { audit: _asked, ...told } = request;
+  const events = cancelled.map((delivery): RecordEvent => ({ ...told, name: 'cancelled', deliveryId: delivery.id }));
   return { deliveries: cancelled, ledger: [], events: [request, ...events], cancelRequestedAt: record.cancelRequestedAt ?? now };
 }
 
@@ -148,7 +194,8 @@ function resolveEdit(record: WorkRecord, held: Delivery, request: ResolveRequest
     actor: request.actor,
     clock: 'worker',
     deliveryId: held.id,
-    detail: { resolution: request.resolution, note: request.note ?? null },
+    audit: true,
+    detail: { resolution: request.resolution, note: request.note ?? null, operation: request.operation ?? null },
   };
   return {
     deliveries: [resolved(record, held, request.resolution, rule, now)],
