@@ -18,6 +18,7 @@ import { createMetrics, type Metrics } from './telemetry/metrics.js';
 import { createApi } from './wire/api.js';
 import { createChannels, startSink } from './wire/channels.js';
 import { batchesWorkload } from './workloads/notifications/batch.js';
+import { createUnsubscribeLinks } from './workloads/notifications/unsubscribe.js';
 import { notificationsWorkload } from './workloads/notifications/workload.js';
 
 /** After the drain, how long answers that are being written may take. */
@@ -51,6 +52,8 @@ export async function wire({ config, log, version, onFatal }: Options): Promise<
   const sink = config.sink ? await startSink(config, clock, timers) : null;
   const { email, webhook } = createChannels(config, clock, timers, sink?.smtpPort);
   const channels = armChannels(config.failpoint, [email, webhook]);
+  let boundPort = config.port;
+  const links = createUnsubscribeLinks(config.linkSecrets, () => config.publicUrl ?? `http://localhost:${boundPort}`);
   const pipeline: Pipeline = createPipeline({
     ...embedded,
     clock,
@@ -60,7 +63,7 @@ export async function wire({ config, log, version, onFatal }: Options): Promise<
     settings: settingsOf(config),
     worker: config.workerId,
     workloads: [
-      notificationsWorkload({ ...rulesOf(config), channels, people }),
+      notificationsWorkload({ ...rulesOf(config), channels, people, unsubscribeUrl: links.urlFor }),
       batchesWorkload({ reader, accept: (submission) => pipeline.accept(submission) }),
     ],
     consume: config.enableStreamConsumers,
@@ -69,7 +72,7 @@ export async function wire({ config, log, version, onFatal }: Options): Promise<
 
   let draining = false;
   const { probe } = embedded;
-  const parts = { config, log, version, reader, queue, people, metrics, admission, pipeline, sink, probe, draining: () => draining };
+  const parts = { config, log, version, reader, queue, people, metrics, admission, pipeline, sink, probe, links, draining: () => draining };
   const http = createApi({
     ...parts,
     guards: await apiGuards({ corsOrigins: config.corsOrigins, rateLimitPerMinute: config.rateLimitPerMinute }),
@@ -83,13 +86,13 @@ export async function wire({ config, log, version, onFatal }: Options): Promise<
     await embedded.close();
   };
   const start = async (): Promise<number> => {
-    const port = await listen(http, config);
+    boundPort = await listen(http, config);
     // A relay elsewhere may take its time to answer; the sink does not, and a newcomer's first mail should not wait.
     const warm = email.warmUp(new AbortController().signal);
     if (sink !== null) await warm;
     admission.start();
     pipeline.start();
-    return port;
+    return boundPort;
   };
   let stopped: Promise<void> | undefined;
   return { start, stop: () => (stopped ??= close()), abandon: () => pipeline.abandon() };

@@ -31,6 +31,8 @@ export interface EmailChannelOptions {
   readonly maxConnections?: number;
   /** Milliseconds that an unused connection is kept for the next message. Default: 60,000. */
   readonly idleMs?: number;
+  /** Messages that may begin in a second. Default: no limit. */
+  readonly ratePerSecond?: number;
 }
 
 const MAX_CONNECTIONS = 8;
@@ -45,6 +47,8 @@ const MESSAGE_ID_SAFE = /^[A-Za-z0-9_.+=-]{1,200}$/;
 const SINGLE_ADDRESS = /^[^\s\p{Cc}<>,;:"()[\]\\@]{1,128}@[^\s\p{Cc}<>,;:"()\\@]{1,255}$/u;
 /** No line breaks and no NUL: the rest of the control characters cannot leave a header. */
 const BREAKS_HEADER = /[\r\n\0]/;
+/** No blanks and no angle brackets; with its name it fits into a line (998 characters, RFC 5322 §2.1.1). */
+const URL_IN_HEADER = /^https?:[\x21-\x3b\x3d\x3f-\x7e]{1,960}$/;
 const HEADER_SAFE = /^[\x21-\x7e]{1,200}$/;
 
 export interface EmailChannel extends Channel {
@@ -71,6 +75,7 @@ export function emailChannel(options: EmailChannelOptions): EmailChannel {
     name: 'email',
     effectClass: 'neither',
     concurrency: options.maxConnections ?? MAX_CONNECTIONS,
+    ...(options.ratePerSecond === undefined ? {} : { ratePerSecond: options.ratePerSecond }),
     provider: () => `smtp:${options.host}`,
     close: () => pool.close(),
     async warmUp(signal) {
@@ -165,6 +170,7 @@ async function compose(effect: Effect, options: EmailChannelOptions, domain: str
       // RFC 3834: asks vacation responders not to answer.
       'Auto-Submitted': 'auto-generated',
       ...(HEADER_SAFE.test(requestId) ? { 'X-Request-Id': requestId } : {}),
+      ...unsubscribeHeaders(effect.unsubscribeUrl),
     },
     disableFileAccess: true,
     disableUrlAccess: true,
@@ -175,6 +181,12 @@ async function compose(effect: Effect, options: EmailChannelOptions, domain: str
     throw new SmtpFailure('envelope', { message: 'not one recipient', code: 'EENVELOPE' });
   }
   return { envelope: { from: from === false ? '' : from, to: recipient }, content: await node.build() };
+}
+
+/** RFC 2369 and 8058: a mail program offers its own button, and tells us by one POST. */
+function unsubscribeHeaders(url: string | null): Record<string, string> {
+  if (url === null || !URL_IN_HEADER.test(url)) return {};
+  return { 'List-Unsubscribe': `<${url}>`, 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' };
 }
 
 /**

@@ -29,6 +29,8 @@ export interface ServerOptions {
   readonly open: readonly Router[];
   /** Routers that read bodies of their own way (the sink). */
   readonly mounted: readonly { readonly path: string; readonly router: Router }[];
+  /** Pages for people: limited like the API, and read in their own way. */
+  readonly pages: readonly { readonly path: string; readonly router: Router }[];
   /** The API itself, at each of its paths under `/api`, in order. */
   readonly api: readonly { readonly path: string; readonly router: Router }[];
 }
@@ -45,7 +47,8 @@ export function createServer(options: ServerOptions): Express {
   app.use(served(options.clock, options.onServed));
   app.use(securityHeaders());
   for (const { path, router } of options.mounted) app.use(path, router);
-  for (const guard of options.guards) app.use('/api', guard);
+  for (const guard of options.guards) app.use(['/api', ...options.pages.map(({ path }) => path)], guard);
+  for (const { path, router } of options.pages) app.use(path, router);
   app.use('/api', jsonBody);
   for (const { path, router } of options.api) app.use(path, router);
   for (const router of options.open) app.use(router);

@@ -13,8 +13,12 @@ import type { DevelopmentSink } from '../sink/development.js';
 import type { Log } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { batchRoutes } from '../workloads/notifications/batch-routes.js';
+import { explainRoutes } from '../workloads/notifications/explain-routes.js';
+import { peopleRoutes } from '../workloads/notifications/people-routes.js';
 import { createPhones } from '../workloads/notifications/phone.js';
 import { notificationRoutes } from '../workloads/notifications/routes.js';
+import type { UnsubscribeLinks } from '../workloads/notifications/unsubscribe.js';
+import { unsubscribeRoutes } from '../workloads/notifications/unsubscribe-routes.js';
 
 interface ApiParts extends Pick<Embedded, 'reader' | 'queue' | 'people' | 'probe'> {
   readonly config: Config;
@@ -24,13 +28,14 @@ interface ApiParts extends Pick<Embedded, 'reader' | 'queue' | 'people' | 'probe
   readonly admission: Admission;
   readonly pipeline: Pipeline;
   readonly sink: DevelopmentSink | null;
+  readonly links: UnsubscribeLinks;
   readonly guards: readonly RequestHandler[];
   readonly draining: () => boolean;
 }
 
 /** Everything that is served over HTTP, and where. */
 export function createApi(parts: ApiParts): Server {
-  const { config, log, version, reader, queue, people, metrics, admission, pipeline, sink, guards, probe, draining } = parts;
+  const { config, log, version, reader, queue, people, metrics, admission, pipeline, sink, links, guards, probe, draining } = parts;
   const clock = createSystemClock();
   const health = healthRoutes({
     service: { name: 'signalbox', version },
@@ -42,9 +47,11 @@ export function createApi(parts: ApiParts): Server {
     metrics,
     metricsToken: config.metricsToken,
   });
+  const { criticalCategories } = config;
   const phones = createPhones(config.phoneDefaultRegion);
   const notifications = notificationRoutes({ pipeline, reader, people, phones, clock, admit: admission.admit });
   const batches = batchRoutes({ pipeline, reader, people, phones, clock, admit: admission.admit });
+  const explanations = explainRoutes(reader);
   const server = createServer({
     ids: createSystemIds(),
     clock,
@@ -56,9 +63,13 @@ export function createApi(parts: ApiParts): Server {
     onInternalError: (error, requestId) => log.error({ err: error, requestId }, 'internal error'),
     open: [health],
     mounted: sink === null ? [] : [{ path: '/sink', router: sink.router }],
+    pages: [{ path: '/unsubscribe', router: unsubscribeRoutes({ links, people, pipeline, criticalCategories }) }],
     api: [
+      { path: '/api/v1/users', router: peopleRoutes({ people, pipeline, phones, criticalCategories }) },
       { path: '/api/v1/notifications', router: batches },
       { path: '/api/notifications', router: batches },
+      { path: '/api/v1/notifications', router: explanations },
+      { path: '/api/notifications', router: explanations },
       { path: '/api/v1/notifications', router: notifications },
       { path: '/api/notifications', router: notifications },
       { path: '/api/v1', router: deskRoutes(reader) },

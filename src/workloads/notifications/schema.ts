@@ -18,7 +18,7 @@ const line = (max: number) =>
     .refine((text) => text.isWellFormed(), 'must be well-formed Unicode (no lone surrogates)');
 
 /** A name that people choose: ids, categories. */
-const name = (max: number) =>
+export const name = (max: number) =>
   z.string().regex(new RegExp(`^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,${max - 1}}$`), `must be 1 to ${max} letters, digits or . _ : @ + -`);
 
 const text = (max: number) =>
@@ -35,7 +35,8 @@ const webhookUrl = z
   .string()
   .max(2048)
   .refine((value) => {
-    if (!URL.canParse(value)) return false;
+    // The parser leaves out line breaks and tabs by itself; what is stored would still hold them.
+    if (/[\s\p{Cc}]/u.test(value) || !URL.canParse(value)) return false;
     const url = new URL(value);
     return (url.protocol === 'https:' || url.protocol === 'http:') && url.username === '' && url.password === '';
   }, 'must be an http or https URL without user name or password');

@@ -4,14 +4,17 @@ import type { PeopleStore } from '../../ports/people.js';
 import type { Delivery, WorkRecord } from '../../ports/record.js';
 import type { NextWindow } from './quiet-hours.js';
 import { type Circumstances, evaluate, expiresAt, factsOf, isWorthKeeping, payloadOf, type RuleSettings } from './rules.js';
+import type { Unsubscription } from './unsubscribe.js';
 
 export const NOTIFICATIONS = 'notifications';
 
 interface Options extends RuleSettings {
   readonly channels: readonly Channel[];
-  /** What becomes of an unknown outcome at an e-mail relay. */
-  readonly emailUnknownPolicy: UnknownPolicy;
+  /** What becomes of an unknown outcome at a provider that cannot tell, by channel. Default: hold. */
+  readonly unknownPolicies: Readonly<Partial<Record<string, UnknownPolicy>>>;
   readonly people: Pick<PeopleStore, 'get'>;
+  /** Where the recipient of an e-mail of this category can say that they want no more of it. Left out: nowhere. */
+  readonly unsubscribeUrl?: (of: Unsubscription) => string;
   /** The calendar of quiet hours. Left out: loaded with the first person who has some. */
   readonly nextWindow?: NextWindow;
 }
@@ -46,12 +49,12 @@ export function notificationsWorkload(options: Options): Workload {
       if (channel === undefined) throw new Error(`no channel ${delivery.channel}`);
       return channel;
     },
-    effect: effectOf,
-    onUnknown: (delivery) => (delivery.channel === 'email' ? options.emailUnknownPolicy : 'hold'),
+    effect: (record, delivery) => effectOf(record, delivery, options),
+    onUnknown: (delivery) => options.unknownPolicies[delivery.channel] ?? 'hold',
   };
 }
 
-function effectOf(record: WorkRecord, delivery: Delivery): Effect {
+function effectOf(record: WorkRecord, delivery: Delivery, options: Options): Effect {
   const { subject, body, data, category } = payloadOf(record);
   return {
     operationId: delivery.operationId,
@@ -63,9 +66,17 @@ function effectOf(record: WorkRecord, delivery: Delivery): Effect {
     body,
     data,
     category,
-    unsubscribeUrl: null,
+    unsubscribeUrl: unsubscribeUrlOf(record, delivery, options),
     acceptedAt: record.createdAt,
     attempt: delivery.attempts,
     correlation: record.correlation,
   };
+}
+
+/** Only where an opt-out would hold: for e-mail to a person, and not for what is critical. */
+function unsubscribeUrlOf(record: WorkRecord, { channel }: Delivery, options: Options): string | null {
+  const { tenant, userId } = record;
+  const { category } = payloadOf(record);
+  if (channel !== 'email' || userId === null || options.criticalCategories.includes(category)) return null;
+  return options.unsubscribeUrl?.({ tenant, userId, category }) ?? null;
 }
