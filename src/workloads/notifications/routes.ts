@@ -15,7 +15,7 @@ import type { WorkRecord } from '../../ports/record.js';
 import type { Phones } from './phone.js';
 import { listRequest, type NotificationRequest, notificationRequest, resolveRequest } from './schema.js';
 import { needsContacts, needsPhone, type Prepared, type Sender, submissionOf } from './submission.js';
-import { acceptedView, deliveryView, detailView, explainView, notificationView } from './view.js';
+import { acceptedView, deliveryView, detailView, notificationView } from './view.js';
 import { NOTIFICATIONS } from './workload.js';
 
 interface Deps {
@@ -53,11 +53,6 @@ export function notificationRoutes(deps: Deps): Router {
     const record = await find(request);
     const { ledger } = await reader.history(record);
     response.json({ notificationId: record.id, data: record.deliveries.map((delivery) => deliveryView(delivery, ledger)) });
-  });
-
-  router.get('/:id/explain', async (request, response) => {
-    const record = await find(request);
-    response.json(explainView(record, await reader.history(record)));
   });
 
   router.post('/:id/cancel', async (request, response) => {

@@ -80,13 +80,3 @@ export function deliveryView(delivery: Delivery, ledger: readonly LedgerEntry[])
 export function detailView(record: WorkRecord, history: History) {
   return { ...notificationView(record), deliveries: record.deliveries.map((delivery) => deliveryView(delivery, history.ledger)) };
 }
-
-/** Why things went as they went: every decision with its rule, its clock and its input, in the order in which they were written. */
-export function explainView(record: WorkRecord, history: History) {
-  return {
-    notificationId: record.id,
-    status: record.status,
-    deliveries: record.deliveries.map(({ id, channel, status, reason }) => ({ deliveryId: id, channel, status, reason })),
-    events: history.events.map((event) => ({ ...event, at: iso(event.at) })),
-  };
-}

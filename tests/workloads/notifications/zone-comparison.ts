@@ -1,4 +1,4 @@
-import { type Day, DAYS, type QuietHours } from '../../../src/ports/people.js';
+import { DAYS, type Day, type QuietHours } from '../../../src/ports/people.js';
 import { createQuietCalendar, type NextWindow } from '../../../src/workloads/notifications/quiet-hours.js';
 import { type Seeded, seeded } from '../../support/seeded.js';
 import { type QuietMinutes, type Shift, type Span, shiftsOf, Timeline, timeOf } from './zone-oracle.js';

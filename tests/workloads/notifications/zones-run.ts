@@ -25,5 +25,7 @@ const lines: readonly (readonly [string, number])[] = [
   ['mismatches', counts.mismatches],
 ];
 for (const [name, count] of lines) process.stdout.write(`${name.padEnd(34)}${String(count).padStart(10)}\n`);
-process.stdout.write(`seed ${values.seed}, Node ${process.version}, tz ${process.versions.tz ?? '?'}, ${Math.round((performance.now() - started) / 1000)} s\n`);
+process.stdout.write(
+  `seed ${values.seed}, Node ${process.version}, tz ${process.versions.tz ?? '?'}, ${Math.round((performance.now() - started) / 1000)} s\n`,
+);
 process.exitCode = counts.mismatches === 0 && counts.transitions > 0 ? 0 : 1;
