@@ -1,0 +1,147 @@
+import { parseArgs } from 'node:util';
+
+export const CHANNELS = ['webhook', 'email', 'sms', 'push', 'in-app'] as const;
+export type ChannelName = (typeof CHANNELS)[number];
+
+export interface Options {
+  /** Seconds. */
+  readonly duration: number;
+  /** New notifications a second. */
+  readonly rate: number;
+  readonly users: number;
+  /** Null: the first usual address that answers, else a server of its own. */
+  readonly url: string | null;
+  readonly channels: readonly ChannelName[];
+  /** Null: our own where the server is our own, else the server's sink. */
+  readonly receiver: 'own' | 'sink' | null;
+  /** Where our own receiver listens; 0: any free port. Null: 0 with a server of its own, else {@link RECEIVER_PORT}. */
+  readonly receiverPort: number | null;
+  readonly arrivals: 'constant' | 'poisson';
+  readonly scenario: 'steady' | 'fairness';
+  /** Of the fairness scenario. */
+  readonly rounds: number;
+  readonly report: string;
+  readonly history: string;
+  readonly baselines: boolean;
+  readonly json: boolean;
+  readonly help: boolean;
+}
+
+/** The command line is wrong; the message is one line for a person. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** Where our own receiver listens when somebody else's server must be told beforehand to let webhooks through to it. */
+export const RECEIVER_PORT = 3099;
+
+export const HELP = `usage: npm run load-test -- [flags]
+
+Offers notifications at a constant rate whatever becomes of them, receives them, and holds what was answered, what
+arrived and what the server kept against each other. Exits 0 when every objective is met, 1 when one is not or the run
+failed, 2 when the command line is wrong.
+
+  --duration s        seconds of load (default 60)
+  --rate n            new notifications a second (default 12)
+  --users n           users they are spread over (default 1000)
+  --url URL           the server; default: the first that answers of http://127.0.0.1:80, :3001, :3000,
+                      and where none does, a server of its own on a temporary data directory
+  --channels list     of ${CHANNELS.join(',')} (default webhook)
+  --receiver who      own: a receiver of its own for webhooks (the server must be allowed to reach it:
+                      WEBHOOK_ALLOW=127.0.0.1:${RECEIVER_PORT}); sink: the server's /sink
+                      (default: own with a server of its own, else sink)
+  --receiver-port n   where the own receiver listens
+  --arrivals how      constant, or poisson: random gaps of the same average (default constant)
+  --scenario name     steady, or fairness: do others notice one user who floods? (default steady)
+  --rounds n          rounds of the fairness scenario (default 3)
+  --report FILE       the HTML report (default load-test/report.html)
+  --history FILE      JSON lines, one added for each run (default load-test/history.jsonl)
+  --skip-baselines    do not measure bare SQLite and the bare receiver before
+  --json              the result as JSON on standard output
+  --help              this text
+
+examples:
+  npm run load-test -- --duration=600 --rate=12 --users=10000
+  npm run load-test -- --duration=300 --rate=25
+  npm run load-test -- --rate 500 --arrivals poisson
+  npm run load-test -- --url http://127.0.0.1:3000 --channels webhook,email
+  npm run load-test -- --scenario=fairness
+`;
+
+const FLAGS = {
+  duration: { type: 'string', default: '60' },
+  rate: { type: 'string', default: '12' },
+  users: { type: 'string', default: '1000' },
+  url: { type: 'string' },
+  channels: { type: 'string', default: 'webhook' },
+  receiver: { type: 'string' },
+  'receiver-port': { type: 'string' },
+  arrivals: { type: 'string', default: 'constant' },
+  scenario: { type: 'string', default: 'steady' },
+  rounds: { type: 'string', default: '3' },
+  report: { type: 'string', default: 'load-test/report.html' },
+  history: { type: 'string', default: 'load-test/history.jsonl' },
+  'skip-baselines': { type: 'boolean', default: false },
+  json: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const;
+
+/** @throws UsageError */
+export function readOptions(args: readonly string[]): Options {
+  const values = parse(args);
+  return {
+    duration: number('duration', values.duration, 1, 7 * 86_400),
+    rate: number('rate', values.rate, 0.1, 100_000),
+    users: whole('users', values.users, 1, 10_000_000),
+    url: values.url === undefined ? null : origin(values.url),
+    channels: channelsOf(values.channels),
+    receiver: values.receiver === undefined ? null : oneOf<'own' | 'sink'>('receiver', values.receiver, ['own', 'sink']),
+    receiverPort: values['receiver-port'] === undefined ? null : whole('receiver-port', values['receiver-port'], 0, 65_535),
+    arrivals: oneOf('arrivals', values.arrivals, ['constant', 'poisson']),
+    scenario: oneOf('scenario', values.scenario, ['steady', 'fairness']),
+    rounds: whole('rounds', values.rounds, 1, 100),
+    report: values.report,
+    history: values.history,
+    baselines: !values['skip-baselines'],
+    json: values.json,
+    help: values.help,
+  };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: FLAGS }).values;
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? (error.message.split(/[.\n]/)[0] ?? '') : String(error));
+  }
+}
+
+function number(flag: string, text: string, least: number, most: number): number {
+  const value = Number(text);
+  if (!/^\d+(\.\d+)?$/.test(text) || value < least || value > most) {
+    throw new UsageError(`--${flag} ${text}: give a number from ${least} to ${most}`);
+  }
+  return value;
+}
+
+function whole(flag: string, text: string, least: number, most: number): number {
+  if (!/^\d+$/.test(text)) throw new UsageError(`--${flag} ${text}: give a whole number from ${least} to ${most}`);
+  return number(flag, text, least, most);
+}
+
+function oneOf<Word extends string>(flag: string, text: string, words: readonly Word[]): Word {
+  const word = words.find((one) => one === text);
+  if (word === undefined) throw new UsageError(`--${flag} ${text}: give ${words.join(' or ')}`);
+  return word;
+}
+
+function channelsOf(text: string): readonly ChannelName[] {
+  const names = text.split(',').map((name) => name.trim());
+  return [...new Set(names.map((name) => oneOf('channels', name, CHANNELS)))];
+}
+
+function origin(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || !/^https?:$/.test(url.protocol)) throw new UsageError(`--url ${text}: give an http or https address`);
+  return url.origin;
+}

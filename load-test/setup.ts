@@ -1,0 +1,96 @@
+import { randomUUID } from 'node:crypto';
+import { ensureBuilt } from '../bench/built.js';
+import { Client } from './client.js';
+import { OpenLoop } from './generator.js';
+import { type ChannelName, type Options, RECEIVER_PORT } from './options.js';
+import { InboxReceiver, type Receiver, SinkReceiver, startOwnReceiver } from './receiver.js';
+import { now } from './stats.js';
+import { findTarget, RunError, startTarget, type Target } from './target.js';
+
+/** Everything a scenario needs. */
+export interface Setup {
+  readonly target: Target;
+  readonly client: Client;
+  readonly receivers: ReadonlyMap<ChannelName, Receiver>;
+  /** For a person: who receives. */
+  readonly receiverName: string;
+  end(): Promise<void>;
+}
+
+const PROBE_WITHIN_MS = 15_000;
+const PROBES = 8;
+
+/** Finds or starts the server and its receivers, and brings a few notifications through. @throws RunError */
+export async function setUp(options: Options, say: (line: string) => void): Promise<Setup> {
+  const found = await findTarget(options.url);
+  const own = options.receiver === 'own' || (options.receiver === null && found === null);
+  const port = options.receiverPort ?? (found === null ? 0 : RECEIVER_PORT);
+  const ownReceiver = own && options.channels.includes('webhook') ? await startOwnReceiver(port) : null;
+  let target: Target | undefined;
+  let client: Client | undefined;
+  const end = async (): Promise<void> => {
+    await client?.close();
+    await ownReceiver?.end();
+    await target?.stop();
+  };
+  try {
+    if (found === null) ensureBuilt();
+    target = found ?? (await startTarget(ownReceiver === null ? [] : [`127.0.0.1:${ownReceiver.port}`]));
+    client = new Client(target.url);
+    const receivers = await receiversOf(options.channels, ownReceiver, client);
+    const receiverName = ownReceiver === null ? 'the sink of the server' : `a receiver of its own on port ${ownReceiver.port}`;
+    say(`target: ${target.url}${target.own ? ' (a server of its own, started for this run)' : ''}; received by ${receiverName}`);
+    await probe(client, receivers, options.channels, target, ownReceiver?.port ?? null);
+    return { target, client, receivers, receiverName, end };
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+async function receiversOf(channels: readonly ChannelName[], own: Receiver | null, client: Client): Promise<Map<ChannelName, Receiver>> {
+  const receivers = new Map<ChannelName, Receiver>();
+  for (const channel of channels) {
+    if (channel === 'webhook' && own !== null) receivers.set(channel, own);
+    else if (channel === 'in-app') receivers.set(channel, new InboxReceiver(client));
+    else {
+      const { status } = await client.get('/sink/deliveries?since=99999999999999');
+      if (status !== 200) {
+        throw new RunError(
+          `the server at ${client.url} has no sink (SINK=on) to receive ${channel}: start it with one, or for webhooks use --receiver own`,
+        );
+      }
+      const sink = new SinkReceiver(client, channel);
+      await sink.skip();
+      receivers.set(channel, sink);
+    }
+  }
+  return receivers;
+}
+
+/** Before any load: does what is sent arrive? Also loads what a server loads with its first delivery. */
+async function probe(
+  client: Client,
+  receivers: ReadonlyMap<ChannelName, Receiver>,
+  channels: readonly ChannelName[],
+  target: Target,
+  ownPort: number | null,
+): Promise<void> {
+  const generator = new OpenLoop(client, `probe-${randomUUID().slice(0, 8)}`, receivers);
+  const times = Array.from({ length: PROBES * channels.length }, (_, n) => n * 20);
+  await generator.play({ name: 'probe', times, userOf: (n) => `load_probe_${n % 3}`, channels, repeatEvery: 0 }, now());
+  const [refused] = generator.items.filter(({ error }) => error !== null);
+  if (refused !== undefined) throw new RunError(`the server at ${target.url} does not accept notifications: ${refused.error}`);
+  for (const channel of channels) {
+    if (channel === 'in-app') continue;
+    const expected = generator.items.filter((item) => item.channel === channel).length;
+    let arrived = 0;
+    for (const giveUpAt = now() + PROBE_WITHIN_MS; arrived < expected && now() < giveUpAt; ) {
+      arrived += (await receivers.get(channel)?.poll())?.length ?? 0;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    if (arrived >= expected) continue;
+    const hint = channel === 'webhook' && ownPort !== null ? `: is WEBHOOK_ALLOW=127.0.0.1:${ownPort} set there?` : '';
+    throw new RunError(`${expected - arrived} of ${expected} ${channel} notifications to ${target.url} never arrived${hint}`);
+  }
+}

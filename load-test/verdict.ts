@@ -1,0 +1,31 @@
+import type { Check, Figures } from './result.js';
+
+/** The objectives of the checklists: latency from the intended send time to the arrival, milliseconds. */
+const LIMITS = { avg: 200, p95: 300, p99: 500 } as const;
+/** Of what was offered, a second. */
+const RATE_SHARE = 0.95;
+const ERROR_RATE = 0.01;
+
+/** Every objective beside what was measured. @param rate what was asked for, a second */
+export function checksOf(figures: Figures, rate: number): readonly Check[] {
+  // Random gaps offer a little more or less than was asked for.
+  const least = RATE_SHARE * Math.min(rate, figures.offeredPerSecond);
+  const below = (name: string, value: number, limit: number, unit: string, shown = 1): Check => {
+    return { name, value, limit: `< ${limit * shown} ${unit}`, met: value < limit };
+  };
+  const none = (name: string, value: number): Check => ({ name, value, limit: '0', met: value === 0 });
+  const rateOf = (name: string, value: number): Check => ({ name, value, limit: `≥ ${least.toFixed(1)} /s`, met: value >= least });
+  const violations = Object.values(figures.violations).reduce((sum, count) => sum + count, 0);
+  return [
+    rateOf('accepted per second', figures.acceptedPerSecond),
+    rateOf('delivered per second', figures.deliveredPerSecond),
+    below('latency average', figures.latency.avg, LIMITS.avg, 'ms'),
+    below('latency p95', figures.latency.p95, LIMITS.p95, 'ms'),
+    below('latency p99', figures.latency.p99, LIMITS.p99, 'ms'),
+    none('duplicates', figures.duplicates),
+    none('lost', figures.lost),
+    none('ledger violations', violations),
+    none('repeats not recognised', figures.repeats.sent - figures.repeats.recognised),
+    below('error rate', figures.errorRate, ERROR_RATE, '%', 100),
+  ];
+}
