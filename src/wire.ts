@@ -17,6 +17,8 @@ import { type Log, logFact } from './telemetry/log.js';
 import { createMetrics, type Metrics } from './telemetry/metrics.js';
 import { createApi } from './wire/api.js';
 import { createChannels, startSink } from './wire/channels.js';
+import { deskChannel } from './workloads/desk/channel.js';
+import { deskWorkload } from './workloads/desk/workload.js';
 import { batchesWorkload } from './workloads/notifications/batch.js';
 import { createUnsubscribeLinks } from './workloads/notifications/unsubscribe.js';
 import { notificationsWorkload } from './workloads/notifications/workload.js';
@@ -46,7 +48,7 @@ export async function wire({ config, log, version, onFatal }: Options): Promise<
   const clock = createSystemClock();
   const timers = createSystemTimers();
   const embedded = armPorts(config.failpoint, await openEmbedded({ dataDir: config.dataDir, clock, timers, onFatal }));
-  const { reader, queue, people } = embedded;
+  const { reader, desk, queue, people } = embedded;
   const metrics = createMetrics({ reader, queue });
   const admission = createAdmission({ reader, clock, timers, maxBacklog: config.maxIngressBacklog });
   const sink = config.sink ? await startSink(config, clock, timers) : null;
@@ -65,6 +67,7 @@ export async function wire({ config, log, version, onFatal }: Options): Promise<
     workloads: [
       notificationsWorkload({ ...rulesOf(config), channels, people, unsubscribeUrl: links.urlFor }),
       batchesWorkload({ reader, accept: (submission) => pipeline.accept(submission) }),
+      deskWorkload(deskChannel({ reader, clock, actions: () => pipeline, stepMs: config.sendTimeoutMs / 4 })),
     ],
     consume: config.enableStreamConsumers,
     watch: watchOf(metrics, admission, log),
@@ -72,7 +75,7 @@ export async function wire({ config, log, version, onFatal }: Options): Promise<
 
   let draining = false;
   const { probe } = embedded;
-  const parts = { config, log, version, reader, queue, people, metrics, admission, pipeline, sink, probe, links, draining: () => draining };
+  const parts = { config, log, version, reader, desk, queue, people, metrics, admission, pipeline, sink, probe, links, draining: () => draining };
   const http = createApi({
     ...parts,
     guards: await apiGuards({ corsOrigins: config.corsOrigins, rateLimitPerMinute: config.rateLimitPerMinute }),

@@ -12,6 +12,7 @@ import type { Pipeline } from '../pipeline/pipeline.js';
 import type { DevelopmentSink } from '../sink/development.js';
 import type { Log } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
+import { deskOperationRoutes } from '../workloads/desk/routes.js';
 import { batchRoutes } from '../workloads/notifications/batch-routes.js';
 import { explainRoutes } from '../workloads/notifications/explain-routes.js';
 import { peopleRoutes } from '../workloads/notifications/people-routes.js';
@@ -20,7 +21,7 @@ import { notificationRoutes } from '../workloads/notifications/routes.js';
 import type { UnsubscribeLinks } from '../workloads/notifications/unsubscribe.js';
 import { unsubscribeRoutes } from '../workloads/notifications/unsubscribe-routes.js';
 
-interface ApiParts extends Pick<Embedded, 'reader' | 'queue' | 'people' | 'probe'> {
+interface ApiParts extends Pick<Embedded, 'reader' | 'desk' | 'queue' | 'people' | 'probe'> {
   readonly config: Config;
   readonly log: Log;
   readonly version: string;
@@ -35,7 +36,7 @@ interface ApiParts extends Pick<Embedded, 'reader' | 'queue' | 'people' | 'probe
 
 /** Everything that is served over HTTP, and where. */
 export function createApi(parts: ApiParts): Server {
-  const { config, log, version, reader, queue, people, metrics, admission, pipeline, sink, links, guards, probe, draining } = parts;
+  const { config, log, version, reader, desk, queue, people, metrics, admission, pipeline, sink, links, guards, probe, draining } = parts;
   const clock = createSystemClock();
   const health = healthRoutes({
     service: { name: 'signalbox', version },
@@ -72,7 +73,8 @@ export function createApi(parts: ApiParts): Server {
       { path: '/api/notifications', router: explanations },
       { path: '/api/v1/notifications', router: notifications },
       { path: '/api/notifications', router: notifications },
-      { path: '/api/v1', router: deskRoutes(reader) },
+      { path: '/api/v1', router: deskOperationRoutes({ pipeline, reader, desk, clock, admit: admission.admit }) },
+      { path: '/api/v1', router: deskRoutes({ reader, desk, actions: pipeline, admit: admission.admit }) },
     ],
   });
   const http = createHttpServer(server);
