@@ -79,6 +79,7 @@ class Passes {
     const { people, settings } = this.deps;
     try {
       const changed = await people.changed(PEOPLE_AT_A_TIME);
+      if (changed.length === 0) this.unfinished.clear();
       // Side by side, so that their writes share the store's transactions.
       const waits = await Promise.all(changed.map((person) => this.apply(person)));
       const done = waits.filter((wait) => wait === null).length;

@@ -165,10 +165,16 @@ function receivedFrom(email: Email | null, recipient: string, step: Step): Recei
     subject: email?.subject ?? null,
     excerpt: (email?.text ?? '').slice(0, EXCERPT_LENGTH),
     requestId: header(email, 'x-request-id'),
+    ...unsubscribeOf(email),
     signature: 'unchecked',
     answer: answerOf(step, 250),
     taken: isTaken(step),
   };
+}
+
+function unsubscribeOf(email: Email | null): Pick<Received, 'listUnsubscribe'> {
+  const url = /<([^<>]+)>/.exec(header(email, 'list-unsubscribe') ?? '')?.[1];
+  return url === undefined ? {} : { listUnsubscribe: { url, post: header(email, 'list-unsubscribe-post') } };
 }
 
 function header(email: Email | null, key: string): string | null {

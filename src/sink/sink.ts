@@ -27,6 +27,8 @@ export interface Received {
   /** The body's beginning. */
   readonly excerpt: string;
   readonly requestId: string | null;
+  /** E-mail only: what a mail program makes its unsubscribe button of. */
+  readonly listUnsubscribe?: { readonly url: string; readonly post: string | null };
   readonly signature: SignatureVerdict;
   /** What it is answered with, e.g. `200`, `hang`. */
   readonly answer: string;
