@@ -1,19 +1,23 @@
 import { SignalboxError } from '../../src/errors.js';
 import type { Submission } from '../../src/pipeline/accept.js';
 import type { Pipeline } from '../../src/pipeline/pipeline.js';
-import type { RecordKey } from '../../src/ports/record.js';
+import type { PeopleStore } from '../../src/ports/people.js';
+import type { RecordKey, WorkRecord } from '../../src/ports/record.js';
 import type { AcceptResult } from '../../src/ports/store.js';
+import { type BatchPayload, batchOf, childKeyOf, EXPAND_TARGET } from '../../src/workloads/notifications/batch.js';
 import type { Answer, Expected } from '../../tools/ledger/entry.js';
 import { EPOCH, type Incarnation } from './incarnation.js';
+import { type Persons, TENANTS, USERS } from './persons.js';
 import { CHANNELS, REFUSED_FOR_GOOD } from './receivers.js';
 import type { Referee } from './referee.js';
-import { type Nature, NOTIFICATIONS, type SimPayload } from './sim-workload.js';
+import { BATCHES, CRITICAL, type Nature, NOTIFICATIONS, type SimPayload } from './sim-workload.js';
 import type { World } from './world.js';
 
 /** A process that answers requests. */
 export interface Server {
   readonly who: Incarnation;
   readonly pipeline: Pipeline;
+  readonly people: PeopleStore;
 }
 
 const ANSWER_WITHIN_MS = 8000;
@@ -21,7 +25,7 @@ const ANSWER_WITHIN_MS = 8000;
 interface Deps {
   readonly world: World;
   readonly referee: Referee;
-  readonly leaseMs: number;
+  readonly persons: Persons;
   /** Some process that takes requests now, if any does. */
   server(): Server | undefined;
   /** Share of answers that are lost on their way. */
@@ -44,6 +48,15 @@ export class Clients {
 
   constructor(private readonly deps: Deps) {}
 
+  /** Sends one batch of so many recipients at some moment of the given time. */
+  beginBatch(size: number, overMs: number): void {
+    const { world } = this.deps;
+    const at = world.rng.between(0, overMs);
+    const plan = this.batchPlan(size, at);
+    this.busy += 1;
+    world.in(at, () => this.post(plan));
+  }
+
   /** Sends `count` pieces of work over the given time. */
   begin(count: number, overMs: number, poison: Nature['poison'] | null): void {
     const { world } = this.deps;
@@ -57,29 +70,15 @@ export class Clients {
 
   private plan(index: number, at: number, poison: Nature['poison']): Plan {
     const { rng } = this.deps.world;
-    const now = EPOCH + at;
     const width = rng.pick([1, 1, 1, 2, 3]);
-    const targets = Array.from({ length: width }, (_, place) => ({
-      channel: rng.pick(CHANNELS),
-      recipient: `${rng.happens(0.05) ? REFUSED_FOR_GOOD : 'someone'}-${index}-${place}`,
-    }));
-    const scheduledFor = rng.happens(0.2) ? now + rng.between(-2000, 20_000) : null;
-    const expiresAt = rng.happens(0.15) ? (scheduledFor ?? now) + rng.between(200, 15_000) : null;
-    const quietUntil = rng.happens(0.1) ? now + rng.between(0, 8000) : undefined;
-    const payload: SimPayload = {
-      category: null,
-      subject: null,
-      body: `item ${index}`,
-      data: { ...(poison === undefined ? {} : { poison }), ...(quietUntil === undefined ? {} : { quietUntil }) },
-      scheduledFor: scheduledFor === null ? null : new Date(scheduledFor).toISOString(),
-      expiresAt: expiresAt === null ? null : new Date(expiresAt).toISOString(),
-    };
+    const targets = Array.from({ length: width }, (_, place) => this.target(`${index}-${place}`));
+    const { scheduledFor, payload } = this.content(`item ${index}`, at, poison === undefined ? {} : { poison });
     const submission: Submission = {
       workload: NOTIFICATIONS,
-      tenant: rng.pick(['a', 'b']),
+      tenant: rng.pick(TENANTS),
       principal: 'client',
       key: rng.happens(0.9) ? `key-${index}` : null,
-      userId: null,
+      userId: rng.happens(0.5) ? rng.pick(USERS) : null,
       priority: rng.happens(0.2) ? 'urgent' : 'normal',
       payload,
       targets,
@@ -92,6 +91,48 @@ export class Clients {
       conflicts: submission.key !== null && rng.happens(0.1),
       cancelAfter: rng.happens(0.15) ? rng.between(0, 6000) : null,
     };
+  }
+
+  /** One record, as the API makes it of a call with many recipients. */
+  private batchPlan(size: number, at: number): Plan {
+    const { rng } = this.deps.world;
+    const { payload: content } = this.content('batch', at, {});
+    const items = Array.from({ length: size }, (_, index) => ({
+      // With a hole, as a rejected recipient leaves one.
+      index: index < 2 ? index : index + 1,
+      userId: rng.pick(USERS),
+      targets: [this.target(`batch-${index}`)],
+    }));
+    const payload: BatchPayload = { content, items, rejected: [{ index: 2, pointer: '/recipients/2/to', reason: 'simulated' }] };
+    const submission: Submission = {
+      workload: BATCHES,
+      tenant: rng.pick(TENANTS),
+      principal: 'client',
+      key: 'key-batch',
+      userId: null,
+      priority: rng.happens(0.2) ? 'urgent' : 'normal',
+      payload,
+      targets: [EXPAND_TARGET],
+      scheduledFor: null,
+      correlation: { requestId: 'request-batch' },
+    };
+    return { submission, repeats: rng.happens(0.2), conflicts: rng.happens(0.1), cancelAfter: null };
+  }
+
+  private target(name: string): Submission['targets'][number] {
+    const { rng } = this.deps.world;
+    return { channel: rng.pick(CHANNELS), recipient: `${rng.happens(0.05) ? REFUSED_FOR_GOOD : 'someone'}-${name}` };
+  }
+
+  private content(body: string, at: number, nature: Nature): { readonly scheduledFor: number | null; readonly payload: SimPayload } {
+    const { rng } = this.deps.world;
+    const now = EPOCH + at;
+    const scheduledFor = rng.happens(0.2) ? now + rng.between(-2000, 20_000) : null;
+    const expiresAt = rng.happens(0.15) ? (scheduledFor ?? now) + rng.between(200, 15_000) : null;
+    const iso = (instant: number | null): string | null => (instant === null ? null : new Date(instant).toISOString());
+    const category = rng.pick(['news', 'news', CRITICAL]);
+    const payload = { category, subject: null, body, data: { ...nature }, scheduledFor: iso(scheduledFor), expiresAt: iso(expiresAt) };
+    return { scheduledFor, payload };
   }
 
   private post(plan: Plan): void {
@@ -112,11 +153,14 @@ export class Clients {
     const key = { tenant: record.tenant, id: record.id };
     if (plan.cancelAfter !== null) {
       this.busy += 1;
-      world.in(plan.cancelAfter, () => this.cancel(key, 3));
+      world.in(plan.cancelAfter, () => {
+        this.busy -= 1;
+        this.deps.persons.cancel(key);
+      });
     }
     if (plan.conflicts) {
       this.busy += 1;
-      const other = { ...plan.submission, payload: { ...(plan.submission.payload as SimPayload), body: 'something else' } };
+      const other = { ...plan.submission, payload: { ...(plan.submission.payload as object), body: 'something else' } };
       world.in(world.rng.between(0, 4000), () => this.again(other, 'conflict'));
     }
     if (plan.repeats) {
@@ -170,54 +214,27 @@ export class Clients {
     );
   }
 
-  private note({ tenant, key, targets }: Submission, { outcome, record }: AcceptResult, server: Server | null): void {
+  private note(submission: Submission, { outcome, record }: AcceptResult, server: Server | null): void {
     const status = { created: 202, repeat: 200, conflict: 422 }[outcome];
-    const expected = targets.map(({ channel, recipient }): Expected => {
-      const found = record.deliveries.find((one) => one.channel === channel && one.recipient === recipient);
-      return { channel, recipient, ...(found === undefined || outcome !== 'created' ? {} : { operationId: found.operationId }) };
-    });
+    const { tenant, key, targets } = submission;
     this.deps.world.trace(() => `client of ${key} is answered ${status} by ${server?.who.name}`);
-    this.answers.push({ tenant, key, status, recordId: outcome === 'conflict' ? null : record.id, at: this.deps.world.now, expected });
-  }
-
-  private cancel(key: RecordKey, tries: number): void {
-    this.person((pipeline) => pipeline.cancel(key, 'client'), tries);
-  }
-
-  /** Decides on a held delivery. */
-  resolve(key: RecordKey, deliveryId: string): void {
-    const resolution = this.deps.world.rng.pick(['delivered', 'resend', 'dead'] as const);
-    this.busy += 1;
-    this.person((pipeline) => pipeline.resolve(key, { resolution, deliveryId, actor: 'person' }), 3);
-  }
-
-  private person(act: (pipeline: Pipeline) => Promise<unknown>, tries: number): void {
-    const { world } = this.deps;
-    const server = this.deps.server();
-    const done = (ok: boolean): void => {
-      if (ok || tries <= 1) this.busy -= 1;
-      else world.in(500, () => this.person(act, tries - 1));
-    };
-    if (server === undefined) {
-      done(false);
-      return;
+    const at = this.deps.world.now;
+    if (outcome === 'conflict') this.answers.push({ tenant, key, status, recordId: null, at, expected: [] });
+    else if (submission.workload === BATCHES) this.answers.push(...answersOfBatch(record, key, status, at));
+    else {
+      const expected = targets.map(({ channel, recipient }): Expected => {
+        const found = record.deliveries.find((one) => one.channel === channel && one.recipient === recipient);
+        return { channel, recipient, ...(found === undefined || outcome !== 'created' ? {} : { operationId: found.operationId }) };
+      });
+      this.answers.push({ tenant, key, status, recordId: record.id, at, expected });
     }
-    let open = true;
-    const end = (ok: boolean): void => {
-      if (open) done(ok);
-      open = false;
-    };
-    world.in(ANSWER_WITHIN_MS, () => end(false));
-    world.in(1, () =>
-      server.who.enter(() => {
-        act(server.pipeline).then(
-          () => end(true),
-          (error: unknown) => {
-            if (!(error instanceof SignalboxError)) world.violate('AMEND_FAILED', String(error));
-            else end(error.code === 'conflict');
-          },
-        );
-      }),
-    );
   }
+}
+
+/** The answer to a batch names every notification before it is there: each is an answer of its own. */
+function answersOfBatch(batch: WorkRecord, key: string | null, status: number, at: number): readonly Answer[] {
+  return batchOf(batch).items.map(({ index, targets }) => {
+    const { tenant, id } = childKeyOf(batch, index);
+    return { tenant, key: `${key}:${index}`, status, recordId: id, at, expected: targets };
+  });
 }

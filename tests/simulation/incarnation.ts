@@ -182,5 +182,8 @@ export class Incarnation {
   }
 }
 
-/** When the simulated world begins: any fixed instant, far from 0 so that a forgotten default shows. */
-export const EPOCH = Date.UTC(2030, 0, 1);
+/**
+ * When the simulated world begins: any fixed instant, far from 0 so that a forgotten default shows, and ten seconds before
+ * a minute of everybody's clocks begins, so that quiet hours begin and end while things happen.
+ */
+export const EPOCH = Date.UTC(2029, 11, 31, 23, 59, 50);

@@ -1,6 +1,8 @@
 import type { Delivery, LedgerEntry, WorkRecord } from '../../src/ports/record.js';
 import type { Change, LeaseRef } from '../../src/ports/store.js';
 import type { Finding } from './finding.js';
+import { judgeChoices } from './referee-people.js';
+import type { SimPeople } from './sim-people.js';
 import { expiryOf } from './sim-workload.js';
 
 /** A provider asked us to slow down: when, and for how long. */
@@ -23,7 +25,17 @@ export interface CommitCase {
   readonly landed: ReadonlySet<string>;
   readonly throttles: ReadonlyMap<string, Throttle>;
   readonly maxClaims: number;
+  readonly people: SimPeople;
+  /** The store's clock when the holder claimed. */
+  readonly claimedAt: number;
+  /** How long a call may take: so long before quiet hours none may begin. */
+  readonly sendTimeoutMs: number;
+  /** Without faults, and with receivers that answer at once, quiet hours are not outstayed. */
+  readonly prompt: boolean;
 }
+
+/** Later than this after the end of quiet hours is too late. */
+const PROMPT_MS = 1000;
 
 const OPEN: ReadonlySet<string> = new Set(['queued', 'scheduled', 'deferred', 'processing']);
 
@@ -53,7 +65,7 @@ function judgeDelivery(on: CommitCase, was: Delivery, is: Delivery): readonly Fi
   if (is.attempts !== was.attempts && (is.attempts !== was.attempts + 1 || intent === undefined)) {
     findings.push(['ATTEMPT_WITHOUT_INTENT', `attempts go from ${was.attempts} to ${is.attempts}`]);
   }
-  if (intent !== undefined) findings.push(...judgeIntent(on, was));
+  if (intent !== undefined) findings.push(...judgeIntent(on, was, intent));
   const done = mine.some((entry) => entry.kind === 'outcome' && entry.result === 'delivered');
   if (is.status === 'delivered' && done && !on.landed.has(is.operationId)) {
     findings.push(['OUTCOME_BEFORE_EFFECT', 'delivered, but nothing has landed']);
@@ -65,8 +77,12 @@ function judgeDelivery(on: CommitCase, was: Delivery, is: Delivery): readonly Fi
   return findings;
 }
 
-function judgeIntent(on: CommitCase, was: Delivery): readonly Finding[] {
-  const findings: Finding[] = [];
+function judgeIntent(on: CommitCase, was: Delivery, intent: LedgerEntry): readonly Finding[] {
+  const { people, before: record, claimedAt, sendTimeoutMs: marginMs } = on;
+  const findings: Finding[] = [...judgeChoices({ people, record, channel: was.channel, claimedAt, at: intent.at, marginMs })];
+  if (on.prompt && was.reason === 'quiet-hours' && was.dueAt !== null && on.now - was.dueAt > PROMPT_MS) {
+    findings.push(['QUIET_OUTSTAYED', `${on.now - was.dueAt} ms after the end of quiet hours`]);
+  }
   if (on.cancelledBeforeClaim) findings.push(['CANCEL_IGNORED', 'an intent under a claim that knew of the cancel request']);
   if (was.intentAt === null && was.dueAt !== null && was.dueAt > on.now) {
     findings.push(['SENT_EARLY', `${was.dueAt - on.now} ms before it is due`]);

@@ -1,6 +1,8 @@
 import type { Effect, EffectClass } from '../../src/ports/channel.js';
 import type { LedgerEntry, WorkRecord } from '../../src/ports/record.js';
 import type { Finding } from './finding.js';
+import { judgeChoices } from './referee-people.js';
+import type { SimPeople } from './sim-people.js';
 import type { Row } from './sim-store.js';
 import { expiryOf, scheduleOf } from './sim-workload.js';
 
@@ -11,6 +13,9 @@ interface SendCase {
   readonly worker: string;
   readonly now: number;
   readonly leaseMs: number;
+  readonly people: SimPeople;
+  /** The store's clock when the sender claimed. */
+  readonly claimedAt: number;
 }
 
 /**
@@ -38,7 +43,10 @@ export function judgeSend(on: SendCase): readonly Finding[] {
       `a provider of class ${on.effectClass} gets attempt ${effect.attempt} while an earlier one is unknown`,
     ]);
   }
-  return [...findings, ...judgeTime(on, record)];
+  // Between the intent and the call lies a write: a store that is slow to answer may cost as much as what has run out may be late.
+  const { people, claimedAt, leaseMs } = on;
+  const choices = judgeChoices({ people, record, channel: delivery.channel, claimedAt, at: now, marginMs: -2 * leaseMs });
+  return [...findings, ...judgeTime(on, record), ...choices];
 }
 
 function judgeTime({ now, leaseMs }: SendCase, record: WorkRecord): readonly Finding[] {

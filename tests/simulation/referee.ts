@@ -15,9 +15,13 @@ import {
   SUSPECT_AFTER,
 } from '../../src/ports/store.js';
 import type { Incarnation } from './incarnation.js';
+import { judgeAmend } from './referee-amend.js';
+import { isExpanded } from './referee-batch.js';
 import { type CommitCase, judgeCommit, type Throttle } from './referee-commit.js';
 import { judgeSend } from './referee-send.js';
+import type { SimPeople } from './sim-people.js';
 import { type Row, rowKey, type SimStore } from './sim-store.js';
+import { BATCHES } from './sim-workload.js';
 import type { World } from './world.js';
 
 /** A timer may be a little late. */
@@ -39,6 +43,15 @@ interface Life {
   alone: string | null;
 }
 
+/** What a run is held to, in numbers. */
+export interface Limits {
+  readonly maxClaims: number;
+  readonly leaseMs: number;
+  readonly sendTimeoutMs: number;
+  /** Nothing stands in the way of what is due. */
+  readonly prompt: boolean;
+}
+
 /**
  * Watches every step from outside and knows the rules by itself: it compares what was with what is, and trusts neither
  * the pipeline nor the simulated store. With every safety net on a broken rule seldom does harm (a sweeper heals much);
@@ -53,7 +66,8 @@ export class Referee {
   constructor(
     private readonly world: World,
     private readonly store: SimStore,
-    private readonly limits: { readonly maxClaims: number; readonly leaseMs: number },
+    private readonly people: SimPeople,
+    private readonly limits: Limits,
   ) {}
 
   private life(of: Incarnation): Life {
@@ -67,6 +81,18 @@ export class Referee {
 
   private violate(kind: string, who: Incarnation, detail: string): void {
     this.world.violate(kind, `${who.name}: ${detail}`);
+  }
+
+  /** The store's clock when this process claimed the record that it works on. */
+  private claimedAt(who: Incarnation, key: RecordKey): number {
+    const lease = this.life(who).leases.get(rowKey(key));
+    return lease?.record.lockedAt ?? Number.NEGATIVE_INFINITY;
+  }
+
+  /** What has happened, as those know it who would: receivers, and for a batch the store. */
+  private landedOf(record: WorkRecord): ReadonlySet<string> {
+    if (record.workload !== BATCHES) return this.landed;
+    return new Set(isExpanded(this.store, record) ? record.deliveries.map(({ operationId }) => operationId) : []);
   }
 
   private recordOf(key: RecordKey): WorkRecord | undefined {
@@ -157,9 +183,11 @@ export class Referee {
       now: this.store.now(),
       cancelledBeforeClaim: lease !== undefined && lease.record.lockToken === ref.token && lease.record.cancelRequestedAt !== null,
       lagMs: lease?.lagMs ?? 0,
-      landed: this.landed,
+      landed: this.landedOf(before),
       throttles: this.throttles,
-      maxClaims: this.limits.maxClaims,
+      people: this.people,
+      claimedAt: this.claimedAt(who, ref),
+      ...this.limits,
     };
     for (const [kind, detail] of judgeCommit(found)) this.violate(kind, who, `${ref.id} ${detail}`);
     if (change.release || after.dueAt === null) this.maySettle(life, ref);
@@ -177,8 +205,10 @@ export class Referee {
 
   amend(who: Incarnation, key: RecordKey, amendment: Amendment, run: () => AmendResult): AmendResult {
     const before = this.recordOf(key);
+    const ledger = [...(this.store.row(key)?.ledger ?? [])];
     const result = run();
     if (result.outcome !== 'applied' || before === undefined) return result;
+    for (const [kind, detail] of judgeAmend(before, result.record, ledger)) this.violate(kind, who, `${key.id} ${detail}`);
     if (before.lockedUntil !== null && before.lockedUntil > this.store.now())
       this.violate('LEASE_STOLEN', who, `${key.id} is amended while leased`);
     if (before.version !== amendment.version) this.violate('STALE_WRITE', who, `${key.id} is amended over another write`);
@@ -244,7 +274,9 @@ export class Referee {
   send(who: Incarnation, effect: Effect, effectClass: EffectClass): void {
     this.judgeCompany(who, { tenant: effect.tenant, id: effect.recordId });
     const row: Row | undefined = this.store.row({ tenant: effect.tenant, id: effect.recordId });
-    const found = { effect, effectClass, row, worker: who.name, now: this.store.now(), leaseMs: this.limits.leaseMs };
+    const { leaseMs } = this.limits;
+    const claimedAt = this.claimedAt(who, { tenant: effect.tenant, id: effect.recordId });
+    const found = { effect, effectClass, row, worker: who.name, now: this.store.now(), leaseMs, people: this.people, claimedAt };
     for (const [kind, detail] of judgeSend(found)) this.violate(kind, who, `${effect.recordId} ${detail}`);
   }
 }

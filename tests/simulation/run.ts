@@ -96,6 +96,7 @@ async function runMany(flags: Flags): Promise<number> {
   const startedAt = performance.now();
   const cpuBefore = process.cpuUsage();
   const counts = noFaultCounts();
+  const covered: Record<string, number> = {};
   let balance: Balance | null = null;
   let steps = 0;
   let broken = 0;
@@ -103,6 +104,7 @@ async function runMany(flags: Flags): Promise<number> {
     const verdict = await runSeed(seed, flags.configuration, flags.trace);
     steps += verdict.steps;
     for (const name of Object.keys(counts) as (keyof typeof counts)[]) counts[name] += verdict.counts[name];
+    for (const [name, count] of Object.entries(verdict.covered)) covered[name] = (covered[name] ?? 0) + Number(count);
     balance = balance === null ? verdict.report.balance : addBalances(balance, verdict.report.balance);
     if (verdict.violations.length === 0) continue;
     broken += 1;
@@ -112,11 +114,11 @@ async function runMany(flags: Flags): Promise<number> {
   const cpu = process.cpuUsage(cpuBefore);
   const cpuSeconds = (cpu.user + cpu.system) / 1e6;
   if (balance !== null) print(table({ balance, violations: [] }).split('\n').slice(0, -1).join('\n'));
-  print(
-    `faults: ${Object.entries(counts)
+  const listed = (of: object): string =>
+    Object.entries(of)
       .map(([name, count]) => `${name} ${count}`)
-      .join(', ')}`,
-  );
+      .join(', ');
+  print(`faults: ${listed(counts)}`, `covered: ${listed(covered)}`);
   print(
     `${flags.seeds} schedules (${flags.configuration.name}), ${steps} steps, ${seconds.toFixed(1)} s, ` +
       `${(flags.seeds / seconds).toFixed(0)} schedules/s (${(flags.seeds / cpuSeconds).toFixed(0)} per CPU second): ${broken === 0 ? 'every rule held' : `${broken} broke a rule`}`,

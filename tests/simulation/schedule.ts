@@ -1,4 +1,3 @@
-import { createPipeline } from '../../src/pipeline/pipeline.js';
 import type { PipelineSettings } from '../../src/pipeline/settings.js';
 import { check } from '../../tools/ledger/check.js';
 import type { Report } from '../../tools/ledger/entry.js';
@@ -6,20 +5,26 @@ import { Clients, type Server } from './clients.js';
 import type { Configuration } from './configurations.js';
 import { type FaultCounts, NO_FAULTS, noFaultCounts, weather } from './faults.js';
 import { EPOCH, Incarnation, type Setting } from './incarnation.js';
+import { Persons, TENANTS, USERS } from './persons.js';
+import { processOf, settingsOf } from './process.js';
 import { Receivers } from './receivers.js';
 import { Referee } from './referee.js';
-import { type Exhausted, exhaustedIn, judgeRest } from './rest.js';
+import { judgeBatches } from './referee-batch.js';
+import { judgeChanges } from './referee-people.js';
+import { type Covered, coveredIn, type Exhausted, exhaustedIn, judgeRest } from './rest.js';
 import { Rng } from './rng.js';
-import { outboxOf, readerOf, storeOf } from './sim-ports.js';
+import { SimPeople } from './sim-people.js';
 import { SimQueue } from './sim-queue.js';
 import { SimStore } from './sim-store.js';
-import { natureOf, workloadOf } from './sim-workload.js';
+import { BATCHES, natureOf } from './sim-workload.js';
 import { type StepViolation, World } from './world.js';
 
 /** How long faults go on, and how long everything may take to settle afterwards, in virtual milliseconds. */
 const FAULTY_MS = 20_000;
 const SETTLED_WITHIN_MS = 300_000;
 const STEPS_AT_MOST = 60_000;
+/** So long after the faults a change of someone's choices must have reached all that waits. */
+const CHANGES_WITHIN_MS = 25_000;
 
 /** What came of one seed. */
 export interface Verdict {
@@ -28,28 +33,9 @@ export interface Verdict {
   readonly report: Report;
   readonly counts: FaultCounts;
   readonly exhausted: Exhausted;
+  readonly covered: Covered;
   readonly steps: number;
   readonly trace: readonly string[];
-}
-
-function settingsOf(rng: Rng, slowReceivers: boolean): PipelineSettings {
-  const leaseMs = 3000;
-  return {
-    leaseMs,
-    heartbeatMs: leaseMs / 3,
-    leaseCapMs: leaseMs * 10,
-    batchSize: rng.pick([1, 3, 8]),
-    pollIntervalMs: 5000,
-    republishAfterMs: 8000,
-    sendTimeoutMs: slowReceivers ? leaseMs * 3 : 500,
-    maxRetries: rng.pick([2, 4]),
-    maxThrottles: 4,
-    maxClaims: 5,
-    backoffMs: 200,
-    backoffMaxMs: 3000,
-    breakerFailures: 4,
-    breakerOpenMs: 1500,
-  };
 }
 
 /** One seed: a world, its processes, its clients, its weather. */
@@ -59,10 +45,12 @@ class Schedule {
   private readonly setting: Setting;
   private readonly settings: PipelineSettings;
   private readonly store: SimStore;
+  private readonly people: SimPeople;
   private readonly referee: Referee;
   private readonly queue: SimQueue;
   private readonly receivers: Receivers;
   private readonly clients: Clients;
+  private readonly persons: Persons;
   /** The present life of each process; undefined while it is down. */
   private readonly servers: (Server | undefined)[] = [];
   private lives = 0;
@@ -85,17 +73,20 @@ class Schedule {
     };
     this.settings = settingsOf(this.rng, configuration.slowReceivers);
     this.store = new SimStore(() => EPOCH + Math.floor(this.world.now));
-    this.referee = new Referee(this.world, this.store, this.settings);
+    this.people = new SimPeople(() => this.store.now());
+    const prompt = configuration.calm && !configuration.slowReceivers;
+    this.referee = new Referee(this.world, this.store, this.people, { ...this.settings, prompt });
     this.queue = new SimQueue(this.setting, this.referee);
     this.receivers = new Receivers(this.setting, this.referee, (effect) => {
       const row = this.store.row({ tenant: effect.tenant, id: effect.recordId });
       return row !== undefined && natureOf(row.record).poison === 'send';
     });
     if (configuration.slowReceivers) this.receivers.slowness = this.settings.leaseMs * 2;
+    this.persons = new Persons({ world: this.world, server: () => this.anyServer() });
     this.clients = new Clients({
       world: this.world,
       referee: this.referee,
-      leaseMs: this.settings.leaseMs,
+      persons: this.persons,
       server: () => this.anyServer(),
       answersLost: configuration.calm ? 0 : 0.05,
     });
@@ -107,18 +98,35 @@ class Schedule {
     for (let place = 0; place < processes; place += 1) this.boot(place);
     const poison = !configuration.calm && rng.happens(0.3) ? rng.pick(['decide', 'send'] as const) : null;
     // In some seeds all comes at once, so that what is claimed is claimed in company.
-    this.clients.begin(rng.between(3, 9), rng.happens(0.3) ? 300 : FAULTY_MS * 0.6, poison);
+    const overMs = rng.happens(0.3) ? 300 : FAULTY_MS * 0.6;
+    const batch = rng.happens(0.35) ? rng.between(3, 5) : 0;
+    if (batch > 0) this.clients.beginBatch(batch, overMs);
+    this.clients.begin(Math.max(2, rng.between(3, 9) - batch), overMs, poison);
+    this.letPeopleAct();
     if (this.setting.rates.chaosPerSecond > 0) this.chaos();
     await world.run(() => false, { steps: STEPS_AT_MOST, until: FAULTY_MS });
     this.calmDown();
+    world.in(CHANGES_WITHIN_MS, () => judgeChanges(world, this.store, this.people));
     await this.settle();
     if (rng.happens(0.5)) {
-      this.resolveHeld();
+      this.atTheDesk(1);
       await this.settle();
     }
     if (!this.queue.empty) world.violate('UNSETTLED', `${JSON.stringify(this.queue.depth())} wake-ups are left at rest`);
     await this.drainAll();
     return this.verdict();
+  }
+
+  /** In some seeds people choose how they are reached, before anything is sent or while it waits; in some the desk is busy early. */
+  private letPeopleAct(): void {
+    const { world, rng } = this;
+    if (rng.happens(0.5)) {
+      for (let change = rng.between(1, 3); change > 0; change -= 1) {
+        const [tenant, userId] = [rng.pick(TENANTS), rng.pick(USERS)];
+        world.in(rng.happens(0.4) ? 0 : rng.between(0, FAULTY_MS - 1000), () => this.persons.choose(tenant, userId));
+      }
+    }
+    if (rng.happens(0.4)) world.in(rng.between(3000, FAULTY_MS - 1000), () => this.atTheDesk(0.7));
   }
 
   private settle(): Promise<void> {
@@ -127,7 +135,7 @@ class Schedule {
   }
 
   private atRest(): boolean {
-    if (this.clients.busy > 0 || !this.queue.empty) return false;
+    if (this.clients.busy + this.persons.busy > 0 || !this.queue.empty) return false;
     for (const { record } of this.store.rows.values()) if (record.dueAt !== null) return false;
     return true;
   }
@@ -144,30 +152,20 @@ class Schedule {
     const skew = configuration.calm ? 0 : rng.pick([0, 0, 0, -3_600_000, 3_600_000, rng.between(-2000, 2000)]);
     const who = new Incarnation(this.setting, `p${place}.${this.lives}`, skew, world.now - rng.between(0, 1_000_000));
     world.trace(() => `${who.name} starts, its clock ${skew} ms off`);
-    let ids = 0;
-    const pipeline = createPipeline({
-      store: storeOf(who, this.store, this.referee),
-      reader: readerOf(who, this.store, this.referee),
-      outbox: configuration.outbox(outboxOf(who, this.store, this.referee), this.store),
-      queue: this.queue.of(who),
-      clock: who.clock,
-      timers: who.timers,
-      chance: { next: () => rng.next() },
-      ids: {
-        next() {
-          ids += 1;
-          return `${who.name}-${ids}`;
-        },
-      },
-      watch: () => undefined,
+    const server = processOf(who, {
+      setting: this.setting,
       settings,
-      worker: who.name,
-      workloads: [workloadOf(who, this.receivers, this.seed % 4 === 0 ? 'assume-delivered' : 'hold')],
-      consume: true,
+      store: this.store,
+      people: this.people,
+      queue: this.queue,
+      referee: this.referee,
+      receivers: this.receivers,
+      outbox: (inner) => configuration.outbox(inner, this.store),
+      policy: this.seed % 4 === 0 ? 'assume-delivered' : 'hold',
     });
-    this.servers[place] = { who, pipeline };
+    this.servers[place] = server;
     world.touch();
-    pipeline.start();
+    server.pipeline.start();
   }
 
   /** A process died: the broker notices after a while, and it is started again after a while. */
@@ -247,9 +245,15 @@ class Schedule {
     for (const server of this.servers) if (server !== undefined) server.who.cutOffUntil = 0;
   }
 
-  private resolveHeld(): void {
+  /** What waits for a person: what is held is resolved, what is dead goes out again, unless it would kill whoever takes it. */
+  private atTheDesk(share: number): void {
+    const { rng, persons } = this;
     for (const { record } of [...this.store.rows.values()]) {
-      for (const delivery of record.deliveries) if (delivery.status === 'held') this.clients.resolve(record, delivery.id);
+      for (const { id, status } of record.deliveries) {
+        if ((status !== 'held' && status !== 'dead') || !rng.happens(share)) continue;
+        if (status === 'held') persons.resolve(record, id);
+        else if (natureOf(record).poison === undefined) persons.redrive(record, id);
+      }
     }
   }
 
@@ -266,11 +270,15 @@ class Schedule {
 
   private verdict(): Verdict {
     const { world, store, seed } = this;
-    const kept = [...store.rows.values()].map(({ record, ledger }) => ({ ...record, ledger }));
+    // A batch's effects are records, and judged as such; what receivers see is judged by its notifications.
+    const rows = [...store.rows.values()].filter(({ record }) => record.workload !== BATCHES);
+    const kept = rows.map(({ record, ledger }) => ({ ...record, ledger }));
     const report = check({ answers: this.clients.answers, seen: this.receivers.log, kept });
     for (const violation of report.violations) world.violate(violation.kind, `${violation.subject}: ${violation.detail}`);
     judgeRest(world, store, this.configuration.calm);
+    judgeBatches(world, store);
     return {
+      covered: coveredIn(store),
       exhausted: exhaustedIn(store),
       seed,
       violations: world.violations,

@@ -1,9 +1,11 @@
 import type { StoreHarness } from '../contracts/harness.js';
+import type { PeopleHarness } from '../contracts/people-contract.js';
 import type { QueueHarness } from '../contracts/queue-contract.js';
 import { NO_FAULTS, noFaultCounts } from './faults.js';
 import { EPOCH, Incarnation, type Setting } from './incarnation.js';
 import { Referee } from './referee.js';
 import { Rng } from './rng.js';
+import { peopleOf, SimPeople } from './sim-people.js';
 import { outboxOf, readerOf, storeOf } from './sim-ports.js';
 import { SimQueue } from './sim-queue.js';
 import { SimStore } from './sim-store.js';
@@ -16,12 +18,13 @@ const CALL_MS = 50;
  * The simulated ports without faults, as the contract suites want them: the world goes on by itself while a test waits,
  * but only as far as calls take; the store's clock stands still unless `pass` moves it.
  */
-export function makeSimulated(): Promise<StoreHarness & QueueHarness> {
+export function makeSimulated(): Promise<StoreHarness & QueueHarness & PeopleHarness> {
   const world = new World(new Rng(1), false);
   const setting: Setting = { world, leaseMs: 3000, rates: NO_FAULTS, counts: noFaultCounts(), onCrash: () => undefined };
   let storeNow = EPOCH;
   const store = new SimStore(() => storeNow);
-  const referee = new Referee(world, store, { maxClaims: 5, leaseMs: 3000 });
+  const people = new SimPeople(() => storeNow);
+  const referee = new Referee(world, store, people, { maxClaims: 5, leaseMs: 3000, sendTimeoutMs: 500, prompt: false });
   const queue = new SimQueue(setting, referee);
   const who = new Incarnation(setting, 'worker-1', 0, 0);
   let disposed = false;
@@ -35,6 +38,7 @@ export function makeSimulated(): Promise<StoreHarness & QueueHarness> {
     reader: readerOf(who, store, referee),
     outbox: outboxOf(who, store, referee),
     queue: queue.of(who),
+    people: peopleOf(who, people),
     now: () => storeNow,
     pass: (ms: number) => {
       storeNow += ms;

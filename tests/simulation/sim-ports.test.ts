@@ -1,5 +1,6 @@
 import { describe } from '@jest/globals';
 import { outboxContract } from '../contracts/outbox-contract.js';
+import { peopleContract } from '../contracts/people-contract.js';
 import { queueContract } from '../contracts/queue-contract.js';
 import { readerContract } from '../contracts/reader-contract.js';
 import { storeContract } from '../contracts/store-contract.js';
@@ -11,5 +12,6 @@ describe('the simulated ports', () => {
   storeContract(features, makeSimulated);
   outboxContract(features, makeSimulated);
   readerContract(features, makeSimulated);
+  peopleContract(features, makeSimulated);
   queueContract({ priorities: true, delays: true, collapses: false, durable: false, fair: false }, makeSimulated);
 });
