@@ -15,10 +15,12 @@ export const ERRORS = {
   'idempotency-conflict': { status: 422, title: 'The idempotency key was used with another body', retryable: false },
   'rate-limited': { status: 429, title: 'Too many requests', retryable: true },
   'backlog-full': { status: 429, title: 'The backlog is full', retryable: true },
+  'too-many-streams': { status: 429, title: 'Too many streams of one person', retryable: true },
   internal: { status: 500, title: 'Something went wrong on our side', retryable: false },
   'store-unavailable': { status: 503, title: 'The store does not answer', retryable: true },
   'store-full': { status: 507, title: 'The store has no room left', retryable: true },
   'queue-unavailable': { status: 503, title: 'The queue does not answer', retryable: true },
+  'streams-full': { status: 503, title: 'No room for another stream', retryable: true },
   draining: { status: 503, title: 'The server is shutting down', retryable: true },
   'store-refused': { status: 500, title: 'The data file cannot be used', retryable: false },
 } as const satisfies Record<string, { status: number; title: string; retryable: boolean }>;

@@ -20,6 +20,7 @@ import { createChannels, startSink } from './wire/channels.js';
 import { deskChannel } from './workloads/desk/channel.js';
 import { deskWorkload } from './workloads/desk/workload.js';
 import { batchesWorkload } from './workloads/notifications/batch.js';
+import { createInboxStreams } from './workloads/notifications/inbox-streams.js';
 import { createUnsubscribeLinks } from './workloads/notifications/unsubscribe.js';
 import { notificationsWorkload } from './workloads/notifications/workload.js';
 
@@ -43,19 +44,53 @@ interface Options {
   readonly onFatal: (error: Error) => void;
 }
 
+/** Where the process is in its life: looked at by those who are made before it is known. */
+interface Life {
+  /** The port that is really listened on, once it is. */
+  port: number;
+  draining: boolean;
+}
+
 /** Composition by hand: the only place that knows which adapter stands behind which port. */
-export async function wire({ config, log, version, onFatal }: Options): Promise<App> {
-  const clock = createSystemClock();
+export async function wire(options: Options): Promise<App> {
   const timers = createSystemTimers();
-  const embedded = armPorts(config.failpoint, await openEmbedded({ dataDir: config.dataDir, clock, timers, onFatal }));
-  const { reader, desk, queue, people } = embedded;
+  const life: Life = { port: options.config.port, draining: false };
+  const { embedded, sink, ways, streams, admission, pipeline, http } = await assemble(options, timers, life);
+
+  const close = async (): Promise<void> => {
+    life.draining = true;
+    streams.end();
+    await drain(admission, pipeline);
+    await closeServer(http, timers);
+    await Promise.all([...ways.all.map((way) => way.close()), sink?.stop()]);
+    await embedded.close();
+  };
+  const start = async (): Promise<number> => {
+    life.port = await listen(http, options.config);
+    // A relay elsewhere may take its time to answer; the sink does not, and a newcomer's first mail should not wait.
+    const warm = ways.email.warmUp(new AbortController().signal);
+    if (sink !== null) await warm;
+    admission.start();
+    pipeline.start();
+    return life.port;
+  };
+  let stopped: Promise<void> | undefined;
+  return { start, stop: () => (stopped ??= close()), abandon: () => pipeline.abandon() };
+}
+
+/** Everything there is, in the order in which one needs the other. Nothing runs yet. */
+async function assemble({ config, log, version, onFatal }: Options, timers: Timers, life: Life) {
+  const clock = createSystemClock();
+  const store = { dataDir: config.dataDir, inboxKeep: config.inboxKeep };
+  const embedded = armPorts(config.failpoint, await openEmbedded({ ...store, clock, timers, onFatal }));
+  const { reader, queue, people, inbox } = embedded;
   const metrics = createMetrics({ reader, queue });
   const admission = createAdmission({ reader, clock, timers, maxBacklog: config.maxIngressBacklog });
   const sink = config.sink ? await startSink(config, clock, timers) : null;
-  const { email, webhook } = createChannels(config, clock, timers, sink?.smtpPort);
-  const channels = armChannels(config.failpoint, [email, webhook]);
-  let boundPort = config.port;
-  const links = createUnsubscribeLinks(config.linkSecrets, () => config.publicUrl ?? `http://localhost:${boundPort}`);
+  const streams = createInboxStreams({ inbox, timers, most: config.inboxStreamsMax, pollMs: config.pollIntervalMs });
+  const ways = createChannels({ config, clock, timers, inbox, arrived: (key) => streams.arrived(key), sink, ownPort: () => life.port });
+  const channels = armChannels(config.failpoint, ways.all);
+  const links = createUnsubscribeLinks(config.linkSecrets, () => config.publicUrl ?? `http://localhost:${life.port}`);
   const pipeline: Pipeline = createPipeline({
     ...embedded,
     clock,
@@ -72,33 +107,10 @@ export async function wire({ config, log, version, onFatal }: Options): Promise<
     consume: config.enableStreamConsumers,
     watch: watchOf(metrics, admission, log),
   });
-
-  let draining = false;
-  const { probe } = embedded;
-  const parts = { config, log, version, reader, desk, queue, people, metrics, admission, pipeline, sink, probe, links, draining: () => draining };
-  const http = createApi({
-    ...parts,
-    guards: await apiGuards({ corsOrigins: config.corsOrigins, rateLimitPerMinute: config.rateLimitPerMinute }),
-  });
-
-  const close = async (): Promise<void> => {
-    draining = true;
-    await drain(admission, pipeline);
-    await closeServer(http, timers);
-    await Promise.all([email.close(), webhook.close(), sink?.stop()]);
-    await embedded.close();
-  };
-  const start = async (): Promise<number> => {
-    boundPort = await listen(http, config);
-    // A relay elsewhere may take its time to answer; the sink does not, and a newcomer's first mail should not wait.
-    const warm = email.warmUp(new AbortController().signal);
-    if (sink !== null) await warm;
-    admission.start();
-    pipeline.start();
-    return boundPort;
-  };
-  let stopped: Promise<void> | undefined;
-  return { start, stop: () => (stopped ??= close()), abandon: () => pipeline.abandon() };
+  const guards = await apiGuards({ corsOrigins: config.corsOrigins, rateLimitPerMinute: config.rateLimitPerMinute });
+  const draining = (): boolean => life.draining;
+  const parts = { ...embedded, config, log, version, metrics, admission, pipeline, sink, links, streams, channels, guards, draining };
+  return { embedded, sink, ways, streams, admission, pipeline, http: createApi(parts) };
 }
 
 /** Everyone who listens to the pipeline. */
@@ -137,7 +149,7 @@ function listen(http: Server, config: Config): Promise<number> {
 /** What the rules of notifications are told by the settings. */
 function rulesOf(config: Config) {
   return {
-    emailUnknownPolicy: config.emailUnknownPolicy,
+    unknownPolicies: { email: config.emailUnknownPolicy, sms: config.smsUnknownPolicy, push: config.pushUnknownPolicy },
     criticalCategories: config.criticalCategories,
     // A call may last as long as this: begun any later before quiet hours, it could ring within them.
     quietMarginMs: config.sendTimeoutMs,

@@ -83,7 +83,7 @@ async function openPlatform(dataDir: string, items: number, onDelivered: () => v
     workloads: [
       notificationsWorkload({
         channels: [instantChannel(effects)],
-        emailUnknownPolicy: 'hold',
+        unknownPolicies: {},
         people: embedded.people,
         criticalCategories: ['security', 'account'],
         quietMarginMs: PIPELINE_SETTINGS.sendTimeoutMs,

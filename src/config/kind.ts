@@ -85,6 +85,16 @@ export function publicUrl(): Kind<string> {
   });
 }
 
+/** An operator's own provider over HTTP. Credentials have a setting of their own: in a URL they would end up in logs. */
+export function providerUrl(): Kind<string> {
+  return kind('an http or https URL without user name, password and fragment', (value) => {
+    if (!URL.canParse(value)) return NOT_ONE;
+    const { protocol, username, password, hash } = new URL(value);
+    const plain = (protocol === 'https:' || protocol === 'http:') && username === '' && password === '' && hash === '';
+    return plain ? value : NOT_ONE;
+  });
+}
+
 /** Comma-separated values of one kind; blanks around them and empty places are dropped. */
 export function listOf<T>(shape: string, one: Kind<T>): Kind<readonly T[]> {
   return kind(shape, (value) => {

@@ -108,6 +108,16 @@ const HOW_TO_MAKE_A_SECRET = 'set whsec_ followed by the base64 of 32 random byt
 
 const HOW_TO_MAKE_A_LINK_SECRET = 'set 32 random bytes or more (openssl rand -base64 32)';
 
+function overTls(name: 'smsUrl' | 'pushUrl'): Rule {
+  return {
+    about: [name],
+    broken: (values) =>
+      values[name] !== null && new URL(values[name]).protocol === 'http:'
+        ? `${SETTINGS[name].env}: is plain http, which shows messages and the token to everyone on the way; set https://…`
+        : null,
+  };
+}
+
 const OF_PRODUCTION: readonly Rule[] = [
   {
     about: ['smtpUrl'],
@@ -134,6 +144,8 @@ const OF_PRODUCTION: readonly Rule[] = [
     about: ['failpoint'],
     broken: ({ failpoint }) => (failpoint === null ? null : 'FAILPOINT: would kill this process, which is for drills; unset it'),
   },
+  overTls('smsUrl'),
+  overTls('pushUrl'),
   { about: ['sink'], broken: ({ sink }) => (sink === 'on' ? 'SINK: on would swallow real work in production; set auto or off' : null) },
   {
     about: ['corsOrigins'],

@@ -1,11 +1,12 @@
 import type { Setting } from './setting.js';
+import { PROVIDERS } from './settings-channels.js';
 import { LATER, SERVERS } from './settings-later.js';
 import { PEOPLE } from './settings-people.js';
 import { CHANNELS, PROCESS, SWITCHES } from './settings-server.js';
 import { STORE, WORK } from './settings-work.js';
 
 /** Every setting by its name in {@link Config}: the only description of the configuration. */
-export const SETTINGS = { ...PROCESS, ...STORE, ...SWITCHES, ...WORK, ...CHANNELS, ...PEOPLE, ...LATER, ...SERVERS };
+export const SETTINGS = { ...PROCESS, ...STORE, ...SWITCHES, ...WORK, ...CHANNELS, ...PROVIDERS, ...PEOPLE, ...LATER, ...SERVERS };
 
 export type SettingName = keyof typeof SETTINGS;
 
@@ -25,6 +26,7 @@ export const SECTIONS: readonly { readonly title: string; readonly settings: rea
   { title: 'Claims, retries and breakers', settings: Object.values(WORK) },
   { title: 'Channels and the sink', settings: Object.values(CHANNELS) },
   { title: 'People and their links', settings: Object.values(PEOPLE) },
+  { title: 'SMS, push, inbox, and rates', settings: Object.values(PROVIDERS) },
   { title: 'Accepted, without effect in this version', settings: Object.values(LATER) },
   { title: 'Refused in this version', settings: Object.values(SERVERS) },
 ];

@@ -154,6 +154,7 @@ function armedChannel(channel: ClosableChannel, hit: Hit): ClosableChannel {
     name: channel.name,
     effectClass: channel.effectClass,
     ...(channel.concurrency === undefined ? {} : { concurrency: channel.concurrency }),
+    ...(channel.ratePerSecond === undefined ? {} : { ratePerSecond: channel.ratePerSecond }),
     provider: (recipient) => channel.provider(recipient),
     async send(effect, signal) {
       const outcome = await channel.send(effect, signal);

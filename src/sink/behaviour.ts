@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-export const SINK_CHANNELS = ['email', 'webhook'] as const;
+export const SINK_CHANNELS = ['email', 'webhook', 'sms', 'push'] as const;
 export type SinkChannel = (typeof SINK_CHANNELS)[number];
 
 /** The most scripts that are kept at a time. */
@@ -37,9 +37,9 @@ const stepSchema = z.strictObject(stepShape).superRefine((step, context) => {
 
 /** What `PUT /sink/behaviour` takes. */
 export const behaviourSchema = z.strictObject({
-  /** Default: both. */
+  /** Default: all. */
   channel: z.enum(SINK_CHANNELS).optional(),
-  /** A recipient's address or a webhook's name. Default: all. */
+  /** A recipient's address, number or token, or a webhook's name. Default: all. */
   name: z.string().min(1).max(500).optional(),
   steps: z.array(stepSchema).max(1000).default([]),
   /** What happens when the steps are used up. Default: `ok`. */

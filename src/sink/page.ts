@@ -20,7 +20,7 @@ export function sinkPage(listing: Listing, scripts: readonly ScriptState[]): str
 <head><meta charset="utf-8"><meta http-equiv="refresh" content="2"><meta name="viewport" content="width=device-width"><title>Signalbox sink</title><style>${STYLE}</style></head>
 <body>
 <h1>What arrived</h1>
-<p>The development receiver takes every e-mail and webhook and sends nothing on. The same as JSON: <code>GET /sink/deliveries</code>. Clear: <code>DELETE /sink</code>. Script failures: <code>PUT /sink/behaviour</code>.</p>
+<p>The development receiver takes every e-mail, SMS, push notification and webhook and sends nothing on. The same as JSON: <code>GET /sink/deliveries</code>. Clear: <code>DELETE /sink</code>. Script failures: <code>PUT /sink/behaviour</code>.</p>
 ${countersTable(listing)}
 <h2>Effects</h2>
 ${effectsTable(listing.effects.slice(0, ROWS))}

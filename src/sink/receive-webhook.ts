@@ -27,13 +27,15 @@ export function webhookReceiver(sink: Sink): WebhookReceiver {
   };
 }
 
-function reply(sink: Sink, request: IncomingMessage, response: ServerResponse, step: Step): void {
+/** Answers as scripted; `more` is added to the answer of what was taken. */
+export function reply(sink: Sink, request: IncomingMessage, response: ServerResponse, step: Step, more: object = {}): void {
+  const taken = { received: true, ...more };
   switch (step.do) {
     case 'status':
-      answer(response, step.status ?? 200, { received: isTaken(step) }, step.retryAfterS);
+      answer(response, step.status ?? 200, isTaken(step) ? taken : { received: false }, step.retryAfterS);
       return;
     case 'delay': {
-      const timer = sink.timers.after(step.delayMs ?? 0, () => answer(response, 200, { received: true }));
+      const timer = sink.timers.after(step.delayMs ?? 0, () => answer(response, 200, taken));
       response.once('close', () => timer.cancel());
       return;
     }
@@ -47,11 +49,11 @@ function reply(sink: Sink, request: IncomingMessage, response: ServerResponse, s
       return;
     case 'ok':
     case 'refuse':
-      answer(response, 200, { received: true });
+      answer(response, 200, taken);
   }
 }
 
-function answer(response: ServerResponse, status: number, body: object, retryAfterS?: number): void {
+export function answer(response: ServerResponse, status: number, body: object, retryAfterS?: number): void {
   const bytes = Buffer.from(JSON.stringify(body));
   response.writeHead(status, {
     'content-type': 'application/json',
@@ -102,13 +104,13 @@ function contentOf(body: string): { readonly subject: string | null; readonly ex
   return { subject: null, excerpt: body.slice(0, EXCERPT_LENGTH) };
 }
 
-function header(request: IncomingMessage, name: string): string | null {
+export function header(request: IncomingMessage, name: string): string | null {
   const value = request.headers[name];
   return typeof value === 'string' ? value : null;
 }
 
 /** null when it is too large. */
-async function readBody(request: IncomingMessage & { body?: unknown }): Promise<string | null> {
+export async function readBody(request: IncomingMessage & { body?: unknown }): Promise<string | null> {
   // A body parser before us has taken the bytes; then the signature is checked over what can be put together again.
   if (request.readableEnded) return Buffer.isBuffer(request.body) ? request.body.toString() : JSON.stringify(request.body ?? null);
   const chunks: Buffer[] = [];

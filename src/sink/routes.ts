@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { behaviourSchema, SINK_CHANNELS } from './behaviour.js';
 import { sinkPage } from './page.js';
 import { problemOf, sendInvalid, sendProblem } from './problem.js';
+import { MESSAGE_CHANNELS, messageReceiver } from './receive-message.js';
 import { webhookReceiver } from './receive-webhook.js';
 import type { ListQuery, Sink } from './sink.js';
 
@@ -35,6 +36,7 @@ export function sinkRouter(sink: Sink): Router {
   router.post(['/webhook', '/webhook/:name'], (request: Request<{ name?: string }>, response: Response) =>
     receive(request, response, request.params.name ?? 'webhook'),
   );
+  for (const channel of MESSAGE_CHANNELS) router.post(`/${channel}`, messageReceiver(sink, channel));
 
   router.get('/', (request, response) => {
     if (request.accepts(['html', 'json']) === 'json') return list(sink, request, response);

@@ -1,12 +1,12 @@
 import type { Clock, Timers } from '../ports/clock.js';
-import { Behaviours, type SinkChannel } from './behaviour.js';
+import { Behaviours, SINK_CHANNELS, type SinkChannel } from './behaviour.js';
 import { hashRecipient, LedgerFile } from './ledger-file.js';
 import type { SignatureVerdict } from './verify-signature.js';
 
 export interface SinkOptions {
   readonly clock: Clock;
   readonly timers: Timers;
-  /** E-mails, and webhook arrivals, that are kept to look at. Default: 1000 of each. */
+  /** Arrivals of each channel that are kept to look at. Default: 1000. */
   readonly keep?: number;
   /** Operation ids that are remembered to tell repeats. Default: 200,000, about 30 MB. */
   readonly remember?: number;
@@ -19,7 +19,7 @@ export interface SinkOptions {
 /** What a receiver hands in. */
 export interface Received {
   readonly channel: SinkChannel;
-  /** A recipient's address or a webhook's name. */
+  /** A recipient's address, number or token, or a webhook's name. */
   readonly target: string;
   /** null: it carried none, and cannot be a repeat of anything. */
   readonly operationId: string | null;
@@ -96,8 +96,8 @@ export class Sink {
   readonly #remember: number;
   readonly #ledger: LedgerFile | null;
   #seq = 0;
-  #kept: Record<SinkChannel, Arrival[]> = { email: [], webhook: [] };
-  #counters: Record<SinkChannel, Counters> = { email: noCounts(), webhook: noCounts() };
+  #kept = forEach((): Arrival[] => []);
+  #counters = forEach(noCounts);
   /** How often each (channel, operation id) was taken, oldest first. */
   readonly #taken = new Map<string, number>();
   readonly #held = new Set<() => void>();
@@ -131,8 +131,8 @@ export class Sink {
 
   list(query: ListQuery = {}): Listing {
     const { channel, operationId, since } = query;
-    const arrivals = [...this.#lastOf('email'), ...this.#lastOf('webhook')]
-      .filter((arrival) => channel === undefined || arrival.channel === channel)
+    const arrivals = SINK_CHANNELS.filter((one) => channel === undefined || one === channel)
+      .flatMap((one) => this.#lastOf(one))
       .filter((arrival) => operationId === undefined || arrival.operationId === operationId)
       .filter((arrival) => since === undefined || arrival.receivedAtMs >= since)
       .sort((a, b) => b.seq - a.seq);
@@ -141,8 +141,8 @@ export class Sink {
 
   /** Forgets arrivals, counts and ids. Scripts and the ledger file stay. */
   clear(): void {
-    this.#kept = { email: [], webhook: [] };
-    this.#counters = { email: noCounts(), webhook: noCounts() };
+    this.#kept = forEach((): Arrival[] => []);
+    this.#counters = forEach(noCounts);
     this.#taken.clear();
   }
 
@@ -209,6 +209,10 @@ function effectsOf(arrivals: readonly Arrival[]): SinkEffect[] {
     lastReceivedAt: last.receivedAt,
     duplicates: last.n - 1,
   }));
+}
+
+function forEach<T>(make: () => T): Record<SinkChannel, T> {
+  return { email: make(), webhook: make(), sms: make(), push: make() };
 }
 
 function noCounts(): Counters {

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import express from 'express';
 import { startSmtpSink } from './receive-email.js';
+import { messageReceiver } from './receive-message.js';
 import { webhookReceiver } from './receive-webhook.js';
 import { sinkRouter } from './routes.js';
 import { createSink, type Sink, type SinkOptions } from './sink.js';
@@ -45,16 +46,23 @@ export async function startStandaloneSink(options: StandaloneSinkOptions): Promi
   };
 }
 
-/** Webhooks go past express: at 500 a second it would cost three times what receiving them does. */
+/** What is delivered goes past express: at 500 a second it would cost three times what receiving does. */
 function handlerFor(sink: Sink): (request: IncomingMessage, response: ServerResponse) => void {
   const app = express();
   app.disable('x-powered-by');
   app.use('/sink', sinkRouter(sink));
   const receive = webhookReceiver(sink);
+  const messages = new Map([
+    ['/sink/sms', messageReceiver(sink, 'sms')],
+    ['/sink/push', messageReceiver(sink, 'push')],
+  ]);
   return (request, response) => {
-    const name = request.method === 'POST' ? webhookName(request.url ?? '') : null;
-    if (name === null) return app(request, response);
-    receive(request, response, name).catch(() => request.socket.destroy());
+    const { method, url = '' } = request;
+    if (method !== 'POST') return app(request, response);
+    const name = webhookName(url);
+    const received = name === null ? messages.get(url)?.(request, response) : receive(request, response, name);
+    if (received === undefined) app(request, response);
+    else received.catch(() => request.socket.destroy());
   };
 }
 

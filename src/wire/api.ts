@@ -9,19 +9,22 @@ import { deskRoutes } from '../ingress/desk.js';
 import { healthRoutes } from '../ingress/health.js';
 import { createServer } from '../ingress/server.js';
 import type { Pipeline } from '../pipeline/pipeline.js';
+import type { Channel } from '../ports/channel.js';
 import type { DevelopmentSink } from '../sink/development.js';
 import type { Log } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { deskOperationRoutes } from '../workloads/desk/routes.js';
 import { batchRoutes } from '../workloads/notifications/batch-routes.js';
 import { explainRoutes } from '../workloads/notifications/explain-routes.js';
+import { inboxRoutes } from '../workloads/notifications/inbox-routes.js';
+import type { InboxStreams } from '../workloads/notifications/inbox-streams.js';
 import { peopleRoutes } from '../workloads/notifications/people-routes.js';
 import { createPhones } from '../workloads/notifications/phone.js';
 import { notificationRoutes } from '../workloads/notifications/routes.js';
 import type { UnsubscribeLinks } from '../workloads/notifications/unsubscribe.js';
 import { unsubscribeRoutes } from '../workloads/notifications/unsubscribe-routes.js';
 
-interface ApiParts extends Pick<Embedded, 'reader' | 'desk' | 'queue' | 'people' | 'probe'> {
+interface ApiParts extends Pick<Embedded, 'reader' | 'desk' | 'queue' | 'people' | 'inbox' | 'probe'> {
   readonly config: Config;
   readonly log: Log;
   readonly version: string;
@@ -30,6 +33,8 @@ interface ApiParts extends Pick<Embedded, 'reader' | 'desk' | 'queue' | 'people'
   readonly pipeline: Pipeline;
   readonly sink: DevelopmentSink | null;
   readonly links: UnsubscribeLinks;
+  readonly streams: InboxStreams;
+  readonly channels: readonly Channel[];
   readonly guards: readonly RequestHandler[];
   readonly draining: () => boolean;
 }
@@ -50,8 +55,10 @@ export function createApi(parts: ApiParts): Server {
   });
   const { criticalCategories } = config;
   const phones = createPhones(config.phoneDefaultRegion);
-  const notifications = notificationRoutes({ pipeline, reader, people, phones, clock, admit: admission.admit });
-  const batches = batchRoutes({ pipeline, reader, people, phones, clock, admit: admission.admit });
+  const channels = new Set(parts.channels.map((channel) => channel.name));
+  const accepting = { pipeline, reader, people, phones, clock, channels, admit: admission.admit };
+  const notifications = notificationRoutes(accepting);
+  const batches = batchRoutes(accepting);
   const explanations = explainRoutes(reader);
   const server = createServer({
     ids: createSystemIds(),
@@ -67,6 +74,7 @@ export function createApi(parts: ApiParts): Server {
     pages: [{ path: '/unsubscribe', router: unsubscribeRoutes({ links, people, pipeline, criticalCategories }) }],
     api: [
       { path: '/api/v1/users', router: peopleRoutes({ people, pipeline, phones, criticalCategories }) },
+      { path: '/api/v1/users', router: inboxRoutes({ inbox: parts.inbox, streams: parts.streams }) },
       { path: '/api/v1/notifications', router: batches },
       { path: '/api/notifications', router: batches },
       { path: '/api/v1/notifications', router: explanations },

@@ -26,7 +26,7 @@ export const INBOX_SQL = {
   // Left to itself SQLite walks past all that was read.
   unreadList: `${COLUMNS} INDEXED BY inbox_unread ${OF_ONE} AND read_at IS NULL AND seq < ? ORDER BY seq DESC LIMIT ?`,
   after: `${COLUMNS} ${OF_ONE} AND seq > ? ORDER BY seq LIMIT ?`,
-  unread: 'SELECT count(*) AS unread FROM inbox WHERE tenant = ? AND user_id = ? AND read_at IS NULL',
+  unread: `SELECT count(*) AS unread FROM inbox INDEXED BY inbox_unread ${OF_ONE} AND read_at IS NULL`,
 } as const;
 
 /**

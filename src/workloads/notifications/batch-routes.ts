@@ -26,7 +26,7 @@ import {
   recipientRequest,
 } from './batch-schema.js';
 import type { Phones } from './phone.js';
-import { needsContacts, needsPhone, type Sender } from './submission.js';
+import { channelProblems, needsContacts, needsPhone, type Sender } from './submission.js';
 
 interface Deps {
   readonly pipeline: Pick<Pipeline, 'accept'>;
@@ -34,6 +34,8 @@ interface Deps {
   readonly people: Pick<PeopleStore, 'getMany'>;
   readonly phones: Phones;
   readonly clock: Clock;
+  /** The channels that there is a way for. */
+  readonly channels: ReadonlySet<string>;
   /** Throws when the backlog has no room for so many, or the server is going down: then nothing is accepted. */
   admit(records: number): void;
 }
@@ -75,14 +77,15 @@ async function acceptOrFind({ pipeline }: Deps, { submission, payload, problems 
 }
 
 /** Looks up what the recipients leave open, for all of them at once. */
-async function prepare({ people, phones, clock }: Deps, body: BatchRequest, sender: Sender): Promise<PreparedBatch> {
+async function prepare({ people, phones, clock, channels }: Deps, body: BatchRequest, sender: Sender): Promise<PreparedBatch> {
   const reads = body.recipients.map(readRecipient);
   const alone = reads.flatMap((read) => ('recipient' in read ? [aloneOf(body, read.recipient)] : []));
   const unnamed = alone.filter(needsContacts).map(({ userId }) => userId);
   const known = unnamed.length === 0 ? null : await people.getMany(sender.tenant, [...new Set(unnamed)]);
   const readPhone = alone.some(needsPhone) ? await phones() : null;
   const contactsOf = (userId: string) => known?.get(userId)?.contacts ?? null;
-  return batchSubmissionOf(body, reads, sender, { now: clock.now(), contactsOf, readPhone });
+  const prepared = batchSubmissionOf(body, reads, sender, { now: clock.now(), contactsOf, readPhone });
+  return { ...prepared, problems: [...channelProblems(body.channels, channels), ...prepared.problems] };
 }
 
 function readRecipient(raw: unknown, index: number): Read {

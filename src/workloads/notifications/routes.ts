@@ -14,7 +14,7 @@ import type { RecordReader } from '../../ports/reader.js';
 import type { WorkRecord } from '../../ports/record.js';
 import type { Phones } from './phone.js';
 import { listRequest, type NotificationRequest, notificationRequest, resolveRequest } from './schema.js';
-import { needsContacts, needsPhone, type Prepared, type Sender, submissionOf } from './submission.js';
+import { channelProblems, needsContacts, needsPhone, type Prepared, type Sender, submissionOf } from './submission.js';
 import { acceptedView, deliveryView, detailView, notificationView } from './view.js';
 import { NOTIFICATIONS } from './workload.js';
 
@@ -24,6 +24,8 @@ interface Deps {
   readonly people: Pick<PeopleStore, 'get'>;
   readonly phones: Phones;
   readonly clock: Clock;
+  /** The channels that there is a way for. */
+  readonly channels: ReadonlySet<string>;
   /** Throws when the backlog is full or the server is going down: then nothing is accepted. */
   admit(): void;
 }
@@ -100,10 +102,11 @@ async function accept(deps: Deps, request: Request, response: Response): Promise
 }
 
 /** Looks up only what the request leaves open: most name every address. */
-async function prepare({ people, phones, clock }: Deps, body: NotificationRequest, sender: Sender): Promise<Prepared> {
+async function prepare({ people, phones, clock, channels }: Deps, body: NotificationRequest, sender: Sender): Promise<Prepared> {
   const person = needsContacts(body) ? await people.get({ tenant: sender.tenant, userId: body.userId }) : null;
   const readPhone = needsPhone(body) ? await phones() : null;
-  return submissionOf(body, sender, { now: clock.now(), contacts: person?.contacts ?? null, readPhone });
+  const prepared = submissionOf(body, sender, { now: clock.now(), contacts: person?.contacts ?? null, readPhone });
+  return { ...prepared, problems: [...channelProblems(body.channels, channels), ...prepared.problems] };
 }
 
 async function list({ reader }: Deps, request: Request, response: Response): Promise<void> {

@@ -85,6 +85,19 @@ export function submissionOf(request: NotificationRequest, sender: Sender, surro
   return { submission, problems };
 }
 
+/** What has to be set for a channel to be there. Those that are left out always are. */
+const SWITCHED_ON_BY: Readonly<Partial<Record<string, string>>> = { sms: 'SMS_URL', push: 'PUSH_URL' };
+
+/** What is wrong with the channels asked for. `on`: those that this server has a way for. */
+export function channelProblems(channels: readonly string[], on: ReadonlySet<string>): FieldError[] {
+  return channels
+    .filter((channel) => !on.has(channel))
+    .map((channel) => {
+      const why = SWITCHED_ON_BY[channel] === undefined ? '' : ` (${SWITCHED_ON_BY[channel]} is not set)`;
+      return { pointer: '/channels', detail: `names ${channel}, which is switched off on this server${why}` };
+    });
+}
+
 /** What is said of text that is no phone number. */
 export const NOT_A_PHONE = 'must be a phone number that exists, in international form, e.g. +351 912 345 678';
 

@@ -1,0 +1,114 @@
+import { type Request, type Response, Router } from 'express';
+import type { z } from 'zod';
+import { SignalboxError } from '../../errors.js';
+import { decodeCursor, encodeCursor } from '../../ingress/cursor.js';
+import { identityOf } from '../../ingress/identity.js';
+import { invalid } from '../../ingress/problem.js';
+import type { InboxItem, InboxKey, InboxStore } from '../../ports/inbox.js';
+import { inboxQuery, readRequest, streamQuery } from './inbox-schema.js';
+import type { InboxStreams } from './inbox-streams.js';
+import { userName } from './people-schema.js';
+
+interface Deps {
+  readonly inbox: InboxStore;
+  readonly streams: InboxStreams;
+}
+
+/** How soon a client that lost its stream should come back, milliseconds. */
+const RECONNECT_MS = 2000;
+
+/** The inbox over HTTP, to be mounted at `/api/v1/users`. */
+export function inboxRoutes(deps: Deps): Router {
+  const { inbox } = deps;
+  const router = Router();
+
+  router.get('/:userId/inbox', async (request, response) => {
+    const key = keyOf(request);
+    const { unread, cursor, limit } = parse(inboxQuery, request.query, 'query');
+    const before = cursor === undefined ? undefined : decodeCursor(cursor).at;
+    const items = await inbox.list({ ...key, limit: limit + 1, unreadOnly: unread, ...(before === undefined ? {} : { before }) });
+    const page = items.slice(0, limit);
+    const last = page.at(-1);
+    const nextCursor = items.length > limit && last !== undefined ? encodeCursor(last.seq, 'inbox') : null;
+    response.json({ data: page.map(itemView), unread: await inbox.unread(key), nextCursor });
+  });
+
+  router.post('/:userId/inbox/read', async (request, response) => {
+    const key = keyOf(request);
+    const { seqs, upTo, read } = parse(readRequest, request.body);
+    // The schema has made sure that there is one of the two.
+    const changed = await inbox.mark(key, seqs === undefined ? { upTo: upTo ?? 0 } : { seqs }, read);
+    response.json({ changed, unread: await inbox.unread(key) });
+  });
+
+  router.get('/:userId/inbox/stream', (request, response) => stream(deps, request, response));
+
+  return router;
+}
+
+/**
+ * Server-sent events. A client that names the last event it has seen gets everything after it; one that names none gets
+ * what is new from now on, and is told at once where that is, so that it has a place to resume from before the first event.
+ */
+async function stream({ inbox, streams }: Deps, request: Request, response: Response): Promise<void> {
+  const key = keyOf(request);
+  const seen = lastEventOf(request);
+  streams.admit(key);
+  const [newest] = await inbox.list({ ...key, limit: 1 });
+  const last = newest?.seq ?? 0;
+  // A number that this inbox has not given out yet is of another life of it (a restored backup, say): all of it is new then.
+  const from = seen === null ? last : seen > last ? 0 : seen;
+  // While the store answered, others may have come, the client may have left, or the drain begun.
+  if (response.destroyed) return;
+  streams.admit(key);
+  response.writeHead(200, {
+    'Content-Type': 'text/event-stream; charset=utf-8',
+    'Cache-Control': 'no-cache, no-transform',
+    // nginx would otherwise hold the events back until its buffer is full.
+    'X-Accel-Buffering': 'no',
+  });
+  response.write(`retry: ${RECONNECT_MS}\nid: ${from}\n\n`);
+  streams.open(key, from, response, itemView);
+}
+
+/** As the header says, else the query; null where neither does. @throws SignalboxError naming the one that is no event's id */
+function lastEventOf(request: Request): number | null {
+  const { lastEventId } = parse(streamQuery, request.query, 'query');
+  const header = request.get('Last-Event-ID')?.trim();
+  const fromHeader = header !== undefined && header !== '';
+  const text = fromHeader ? header : (lastEventId ?? '');
+  if (text === '') return null;
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  const pointer = fromHeader ? 'header: Last-Event-ID' : '?lastEventId';
+  const detail = 'must be the id of an event of this stream';
+  throw new SignalboxError('invalid-request', `${pointer} ${detail}`, { fields: [{ pointer, detail }] });
+}
+
+function itemView(item: InboxItem) {
+  return {
+    itemId: item.operationId,
+    seq: item.seq,
+    notificationId: item.notificationId,
+    category: item.category,
+    subject: item.subject,
+    body: item.body,
+    data: item.data,
+    createdAt: new Date(item.createdAt).toISOString(),
+    readAt: item.readAt === null ? null : new Date(item.readAt).toISOString(),
+  };
+}
+
+/** @throws SignalboxError `invalid-request` where the path names nobody */
+function keyOf(request: Request): InboxKey {
+  const userId = userName.safeParse(request.params['userId']);
+  if (userId.success) return { tenant: identityOf(request).tenant, userId: userId.data };
+  const detail = userId.error.issues[0]?.message ?? 'is no user id';
+  throw new SignalboxError('invalid-request', `The user id ${detail}`, { fields: [{ pointer: 'path: userId', detail }] });
+}
+
+/** @throws SignalboxError `invalid-request` naming each field */
+function parse<T extends z.ZodType>(schema: T, value: unknown, of: 'body' | 'query' = 'body'): z.output<T> {
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw invalid(parsed.error, of);
+  return parsed.data;
+}
