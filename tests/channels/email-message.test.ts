@@ -41,6 +41,21 @@ describe('The message', () => {
     expect(server.accepted).toHaveLength(2);
   });
 
+  test('says how to get no more of its kind where there is a way, in one line that no program could read otherwise', async () => {
+    const server = await relay({});
+    const channel = channelTo(server.port);
+    const longest = `https://${'h'.repeat(60)}.example.org/unsubscribe/${'t'.repeat(800)}`;
+    const urls = [longest, null, 'https://example.org/> b', 'javascript:alert(1)', `https://example.org/${'x'.repeat(1000)}`];
+    for (const unsubscribeUrl of urls) await channel.send(effectTo('a@example.org', { unsubscribeUrl }), noAbort());
+    const [first = '', ...others] = server.accepted;
+    const unfolded = first.replace(/\r\n[ \t]+/g, ' ');
+    expect(unfolded).toContain(`\r\nList-Unsubscribe: <${longest}>\r\n`);
+    expect(unfolded).toContain('\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n');
+    expect(first.split('\r\n').every((line) => line.length <= 998)).toBe(true);
+    expect(others).toHaveLength(4);
+    for (const content of others) expect(content).not.toContain('List-Unsubscribe');
+  });
+
   test('goes to the recipient alone, from the configured sender', async () => {
     const server = await relay({});
     await channelTo(server.port).send(effectTo('a@example.org'), noAbort());
