@@ -371,6 +371,19 @@ describe('An e-mail', () => {
   });
 });
 
+describe('The page of a link', () => {
+  it('is limited as the API is: nobody tries signatures at leisure', async () => {
+    const app = await startApp({ RATE_LIMIT_PER_MINUTE: '5' });
+    try {
+      const statuses: number[] = [];
+      for (let n = 0; n < 7; n += 1) statuses.push((await fetch(`${app.url}/unsubscribe/nonsense`)).status);
+      expect(statuses).toEqual([404, 404, 404, 404, 404, 429, 429]);
+    } finally {
+      await app.stop();
+    }
+  });
+});
+
 describe('A link of a category that has become critical since', () => {
   it('says so and changes nothing', async () => {
     const secret = 's'.repeat(40);
