@@ -2,13 +2,14 @@ import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
 import type { ApiClient } from './api-client.js';
 import { CliError } from './cli-error.js';
-import { type Finish, print, printJson, remark } from './command.js';
+import { type Finish, print, printJson, rate, remark } from './command.js';
 import { agrees, demandYes } from './confirm.js';
 import { type DeskGroup, groupsText } from './desk-text.js';
 import { interruptible, pause } from './interrupt.js';
 import { withBar } from './progress.js';
 
 export interface BulkOptions {
+  readonly rate?: number;
   readonly dryRun?: true;
   readonly yes?: true;
   readonly wait: boolean;
@@ -17,6 +18,7 @@ export interface BulkOptions {
 /** A bulk operation as the desk tells of it. */
 export interface Operation {
   readonly operationId: string;
+  readonly action: string;
   readonly status: string;
   readonly matched: number;
   readonly done: number;
@@ -38,11 +40,16 @@ export interface Bulk {
   readonly things: string;
 }
 
+export function operationPath(id: string): string {
+  return `/api/v1/desk/operations/${encodeURIComponent(id)}`;
+}
+
 const LOOK_EVERY_MS = 500;
 
 /** The flags that every command on many has. */
 export function withBulk(command: Command): Command {
   return command
+    .option('--rate <n>', 'at most so many a second', rate)
     .option('--dry-run', 'only count and group what it would be')
     .option('--yes', 'do not ask')
     .option('--no-wait', 'return as soon as it has begun');
@@ -66,11 +73,12 @@ export async function runBulk(
     if (dry.matched === 0) return;
     if (!(await agrees(`${bulk.verb} ${dry.matched} ${bulk.things}?`))) throw new CliError('nothing was done');
   }
-  const { body: begun } = await server.offer<Operation>(bulk.path, `cli-${randomUUID()}`, bulk.body);
+  const speed = options.rate === undefined ? {} : { ratePerSecond: options.rate };
+  const { body: begun } = await server.offer<Operation>(bulk.path, `cli-${randomUUID()}`, { ...bulk.body, ...speed });
   const ended = options.wait ? await follow(server, begun, bulk.verb, json) : begun;
   if (json) printJson(ended);
   else print(operationText(bulk, ended));
-  finish(isBad(ended.status) ? 1 : 0);
+  finish(['failed', 'cancelled'].includes(ended.status) ? 1 : 0);
 }
 
 async function dryRun(client: ApiClient, { path, body }: Bulk): Promise<DryRun> {
@@ -86,14 +94,6 @@ function operationText({ done, things }: Bulk, { operationId, status, matched, d
   return `${operationId}  ${status}: ${count} of ${matched} ${things} ${done}`;
 }
 
-function isOpen(status: string): boolean {
-  return !['done', 'completed', 'finished', 'failed', 'cancelled'].includes(status);
-}
-
-function isBad(status: string): boolean {
-  return status === 'failed' || status === 'cancelled';
-}
-
 /** Until it is over. Ctrl-C ends the looking, never the operation. */
 async function follow(client: ApiClient, begun: Operation, name: string, quiet: boolean): Promise<Operation> {
   return interruptible((signal) =>
@@ -103,13 +103,13 @@ async function follow(client: ApiClient, begun: Operation, name: string, quiet: 
       for (;;) {
         step(seen.done - shown);
         shown = seen.done;
-        if (!isOpen(seen.status)) return seen;
+        if (seen.status !== 'running') return seen;
         if (signal.aborted) {
-          remark(`no longer waiting; operation ${begun.operationId} goes on at the server`);
+          remark(`no longer waiting; it goes on at the server: see signalbox desk operation ${begun.operationId}, or desk cancel`);
           return seen;
         }
         await pause(LOOK_EVERY_MS, signal);
-        seen = await client.get<Operation>(`/api/v1/desk/operations/${encodeURIComponent(begun.operationId)}`);
+        seen = await client.get<Operation>(operationPath(begun.operationId));
       }
     }),
   );

@@ -61,10 +61,10 @@ export function count(text: string): number {
   return value;
 }
 
-/** An option's value as a number above 0, e.g. of things a second. */
+/** An option's value as so many a second, as the desk takes it. */
 export function rate(text: string): number {
   const value = Number(text);
-  if (!/^\d+(\.\d+)?$/.test(text) || value <= 0 || value > 1_000_000) throw new InvalidArgumentError('It must be a number above 0.');
+  if (!/^\d+(\.\d+)?$/.test(text) || value < 0.1 || value > 1000) throw new InvalidArgumentError('It must be a number from 0.1 to 1000.');
   return value;
 }
 

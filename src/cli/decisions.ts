@@ -10,6 +10,8 @@ export interface DecisionTold {
   readonly actor: string;
   readonly clock: string;
   readonly deliveryId?: string | null;
+  /** The rule in a sentence. */
+  readonly why?: string | null;
   readonly detail?: Facts;
   /** What it was taken on. */
   readonly inputs?: Facts;
@@ -33,18 +35,19 @@ export function decisionsText(decisions: readonly DecisionTold[], channels: Read
   return decisions.flatMap((decision, index) => [heads[index] ?? '', ...reasons(decision)]).join('\n');
 }
 
-function reasons({ detail = {}, inputs, wouldHaveChanged = [] }: DecisionTold): readonly string[] {
+function reasons({ why, detail = {}, inputs, wouldHaveChanged = [] }: DecisionTold): readonly string[] {
   const facts = inline({ ...detail, ...inputs });
   return [
-    ...(facts === '' ? [] : [`    with ${facts}`]),
-    ...wouldHaveChanged.map(({ change, outcome }) => `    otherwise, ${change}: ${outcome}`),
+    ...(why === undefined || why === null ? [] : [`    ${why}`]),
+    ...(facts === '' ? [] : [`    on: ${facts}`]),
+    ...wouldHaveChanged.map(({ change, outcome }) => `    otherwise: ${change}: ${outcome}`),
   ];
 }
 
-/** `name=value name=value`, what is not known left out. */
+/** `name=value name=value`; what is not known or not so is left out. */
 export function inline(facts: Facts): string {
   return Object.entries(facts)
-    .filter(([, value]) => value !== null && value !== undefined)
+    .filter(([, value]) => value !== null && value !== undefined && value !== '')
     .map(([name, value]) => `${name}=${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)
     .join(' ');
 }

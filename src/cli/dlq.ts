@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { ApiClient, Page } from './api-client.js';
 import { type BulkOptions, runBulk, withBulk } from './bulk.js';
-import { clientFor, count, type Finish, family, print, printJson, rate, wantsJson } from './command.js';
+import { clientFor, count, type Finish, family, print, printJson, wantsJson } from './command.js';
 import { type DeskDetail, detailText } from './desk-detail.js';
 import { type ChoiceOptions, chosen, type FilterOptions, filterOf, withFilter } from './desk-filter.js';
 import { type DeskGroup, type DeskRow, groupsText, rowsText } from './desk-text.js';
@@ -18,7 +18,6 @@ Examples:
   $ signalbox dlq discard 5a1f1c4e-… --reason "account closed"`;
 
 interface RedriveOptions extends ChoiceOptions, BulkOptions {
-  readonly rate?: number;
   readonly note?: string;
 }
 
@@ -76,7 +75,6 @@ function addRedrive(dlq: Command, finish: Finish): void {
     'dead',
   )
     .option('--all', 'every one')
-    .option('--rate <n>', 'at most so many a second', rate)
     .option('--note <text>', 'kept in the audit');
   withBulk(redrive)
     .addHelpText(
@@ -93,10 +91,9 @@ Examples:
       const filter = chosen(id, options);
       const note = options.note === undefined ? {} : { note: options.note };
       if (filter === null) return one(await clientFor(command), 'POST', `${PATH}/${encodeURIComponent(id ?? '')}/redrive`, note, command);
-      const speed = options.rate === undefined ? {} : { ratePerSecond: options.rate };
       const bulk = {
         path: `${PATH}/redrive`,
-        body: { filter, ...speed, ...note },
+        body: { filter, ...note },
         verb: 'redrive',
         done: 'redriven',
         things: 'dead letters',

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { Page } from './api-client.js';
 import { type BulkOptions, runBulk, withBulk } from './bulk.js';
-import { clientFor, count, type Finish, family, print, printJson, rate, wantsJson } from './command.js';
+import { clientFor, count, type Finish, family, print, printJson, wantsJson } from './command.js';
 import { type DeskDetail, detailText } from './desk-detail.js';
 import { type ChoiceOptions, chosen, type FilterOptions, filterOf, withFilter } from './desk-filter.js';
 import { type DeskGroup, type DeskRow, groupsText, rowsText } from './desk-text.js';
@@ -17,7 +17,6 @@ Examples:
 
 interface ResolveOptions extends ChoiceOptions, BulkOptions {
   readonly as: 'delivered' | 'resend' | 'dead';
-  readonly rate?: number;
   readonly note?: string;
 }
 
@@ -65,13 +64,12 @@ function addResolve(held: Command, finish: Finish): void {
         .choices(['delivered', 'resend', 'dead'])
         .makeOptionMandatory(),
     )
-    .option('--rate <n>', 'at most so many a second', rate)
     .option('--note <text>', 'kept in the audit');
   withBulk(resolve)
     .addHelpText('after', EXAMPLES)
     .action(async (id: string | undefined, options: ResolveOptions, command: Command) => {
       const filter = chosen(id, options);
-      const { note, rate: ratePerSecond, as: resolution } = options;
+      const { note, as: resolution } = options;
       const body = { resolution, ...(note === undefined ? {} : { note }) };
       if (filter === null) {
         const client = await clientFor(command);
@@ -79,9 +77,8 @@ function addResolve(held: Command, finish: Finish): void {
         if (wantsJson(command)) return printJson(answer);
         return print(`${answer.deliveryId ?? id}  ${answer.status ?? resolution}`);
       }
-      const speed = ratePerSecond === undefined ? {} : { ratePerSecond };
       const what = { verb: 'resolve', done: 'resolved', things: 'held deliveries' };
-      const bulk = { path: `${PATH}/resolve`, body: { filter, ...body, ...speed }, ...what };
+      const bulk = { path: `${PATH}/resolve`, body: { filter, ...body }, ...what };
       await runBulk(() => clientFor(command), bulk, options, wantsJson(command), finish);
     });
 }

@@ -4,6 +4,7 @@ import { CliError } from './cli-error.js';
 import { type Finish, httpUrl } from './command.js';
 import { addConfig } from './config-command.js';
 import { addDemo } from './demo/demo.js';
+import { addDesk } from './desk.js';
 import { addDlq } from './dlq.js';
 import { addExplain } from './explain.js';
 import { addHeld } from './held.js';
@@ -67,6 +68,7 @@ function createProgram(finish: Finish): Command {
   addTail(program);
   addDlq(program, finish);
   addHeld(program, finish);
+  addDesk(program);
   addQueue(program);
   addPrefs(program);
   addConfig(program, finish);

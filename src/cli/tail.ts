@@ -56,8 +56,10 @@ export function addTail(program: Command): void {
     .addHelpText('after', EXAMPLES)
     .action(async (options: TailOptions, command: Command) => {
       const watch = new TailWatch(await clientFor(command), options.user);
-      await watch.start(options.since);
-      await interruptible((signal) => follow(watch, options, wantsJson(command), signal));
+      await interruptible(async (signal) => {
+        await watch.start(options.since);
+        await follow(watch, options, wantsJson(command), signal);
+      });
     });
 }
 

@@ -37,7 +37,7 @@ describe('A command line that is not understood ends with 2 and one line that sa
     [['dlq', 'redrive', 'one', '--all'], 'not both'],
     [['dlq', 'redrive', '--all', '--code', 'http_503'], 'leave it out'],
     [['dlq', 'redrive', '--all'], 'needs --yes where nobody can be asked'],
-    [['dlq', 'redrive', '--all', '--rate', '0'], 'must be a number above 0'],
+    [['dlq', 'redrive', '--all', '--rate', '0'], 'must be a number from 0.1 to 1000'],
     [['dlq', 'discard', 'one'], "'--reason <text>' not specified"],
     [['dlq', 'discard', '--code', 'http_503', '--reason', 'x'], 'needs --yes where nobody can be asked'],
     [['held', 'resolve', 'one'], "'--as <what>' not specified"],
@@ -62,8 +62,21 @@ describe('A command line that is not understood ends with 2 and one line that sa
 });
 
 describe('Help', () => {
-  const groups = ['dlq', 'held', 'queue', 'prefs', 'config'];
-  const desk = ['dlq list', 'dlq group', 'dlq show', 'dlq redrive', 'dlq discard', 'held list', 'held group', 'held show', 'held resolve'];
+  const groups = ['dlq', 'held', 'desk', 'queue', 'prefs', 'config'];
+  const desk = [
+    'dlq list',
+    'dlq group',
+    'dlq show',
+    'dlq redrive',
+    'dlq discard',
+    'held list',
+    'held group',
+    'held show',
+    'held resolve',
+    'desk operation',
+    'desk cancel',
+    'desk audit',
+  ];
   const others = ['', 'send', 'get', 'explain', 'tail', 'queue depth', 'prefs get', 'prefs set', 'config check', 'demo'];
   test.each([...others, ...groups, ...desk])('of signalbox %s has examples and ends with 0', async (command) => {
     const { code, out, err } = await signalbox(...command.split(' ').filter((word) => word !== ''), '--help');

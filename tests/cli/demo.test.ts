@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { choicesOf, type Life, wakesAt } from '../../src/cli/demo/people.js';
 import { loadQuakes } from '../../src/cli/demo/quakes.js';
 import { alertsFor, SUBSCRIBERS } from '../../src/cli/demo/subscribers.js';
 import type { Summary } from '../../src/cli/demo/verdict.js';
@@ -33,7 +34,12 @@ describe('The demo', () => {
   test('delivers to everybody once, recognises its own repeats, and sends nothing again when run again', async () => {
     const first = await demo('--limit', '50');
     expect(first).toMatchObject({ notificationsAccepted: 50, notificationsKnown: 0, repeatsPosted: 3, repeatsRecognised: 3 });
-    expect(first).toMatchObject({ delivered: first.deliveries, duplicates: 0, lost: 0, open: 0, notCompared: 0 });
+    const skipped = Object.values(first.skipped).reduce((sum, count) => sum + count, 0);
+    expect(first).toMatchObject({ delivered: first.deliveries - skipped, duplicates: 0, lost: 0, open: 0, notCompared: 0 });
+    // Of the first fifty some people sleep, some opted out, and some earthquakes are strong.
+    expect(first.skipped).toEqual({ 'preference.channel': 2, 'preference.category': 8 });
+    expect(first.deferred).toBeGreaterThan(5);
+    expect(first).toMatchObject({ released: first.deferred, disturbed: 0, urgentInQuietHours: 3 });
     expect(first.latencyMs.p50).toBeGreaterThan(0);
 
     const second = await demo('--limit', '60', '--concurrency', '2');
@@ -45,7 +51,7 @@ describe('The demo', () => {
     expect(code).toBe(0);
     expect(out).toContain(`Using the server at ${server.url}`);
     expect(out).toMatch(/duplicates +0\n/);
-    expect(out).toContain('Everybody got theirs, once.');
+    expect(out).toContain('Everybody got theirs, once, and nobody was woken.');
   });
 
   test('leaves a server without a sink alone', async () => {
@@ -75,15 +81,28 @@ describe('The demo', () => {
 });
 
 describe('The rules of the demo', () => {
-  test('send each earthquake to a subscriber at most once, from real places, by e-mail and by webhook', async () => {
-    const alerts = alertsFor(await loadQuakes(), 'http://127.0.0.1:1/sink');
+  test('send each earthquake to a subscriber at most once, from real places, through every channel', async () => {
+    const alerts = alertsFor(await loadQuakes());
     expect(SUBSCRIBERS).toHaveLength(36);
     expect(alerts.length).toBeGreaterThan(1000);
     expect(new Set(alerts.map((alert) => alert.key)).size).toBe(alerts.length);
-    for (const channel of ['email', 'webhook'] as const) {
-      const share = alerts.filter((alert) => alert.channels.includes(channel)).length / alerts.length;
-      expect(share).toBeGreaterThan(0.3);
+    for (const channel of ['email', 'webhook', 'in-app', 'sms', 'push'] as const) {
+      expect(alerts.filter((alert) => alert.channels.includes(channel)).length).toBeGreaterThan(100);
     }
-    expect(new Set(alerts.map((alert) => alert.request['userId'])).size).toBeGreaterThan(30);
+    expect(new Set(alerts.map((alert) => alert.userId)).size).toBeGreaterThan(30);
+  });
+
+  test('put everybody to bed by the clock on their own wall', () => {
+    const now = Date.parse('2026-03-10T12:00:30Z');
+    expect(new Set(SUBSCRIBERS.map(({ timeZone }) => timeZone)).size).toBeGreaterThan(12);
+    const hours = (life: Partial<Life>) => choicesOf({ ...LIFE, ...life }, now, 'http://127.0.0.1:1/sink').quietHours;
+    expect(hours({ rest: 'asleep', timeZone: 'Asia/Kathmandu' })).toEqual({ start: '15:45', end: '22:45', timeZone: 'Asia/Kathmandu' });
+    expect(hours({ rest: 'waking', timeZone: 'UTC', index: 0 })).toMatchObject({ start: '05:00', end: '12:01' });
+    expect(hours({ rest: 'waking', timeZone: 'UTC', index: 1 })).toMatchObject({ end: '12:02' });
+    expect(hours({ rest: 'awake', timeZone: 'UTC' })).toMatchObject({ start: '20:00', end: '03:00' });
+    // Too near: the window could end while the earth still quakes.
+    expect(wakesAt({ index: 0 }, Date.parse('2026-03-10T12:00:50Z'))).toBe(Date.parse('2026-03-10T12:02:00Z'));
   });
 });
+
+const LIFE: Life = { id: 'ada', timeZone: 'UTC', rest: 'awake', index: 0, channelOff: null, categoryOff: null };

@@ -85,10 +85,10 @@ describe('signalbox tail', () => {
       env: {},
     });
     const ended = once(child, 'exit');
-    for await (const line of createInterface({ input: child.stdout })) {
-      expect(line).toContain(id);
-      child.kill('SIGINT');
-    }
+    const lines = createInterface({ input: child.stdout });
+    const [line] = (await once(lines, 'line')) as [string];
+    expect(line).toContain(id);
+    child.kill('SIGINT');
     expect(await ended).toEqual([0, null]);
   });
 

@@ -2,8 +2,11 @@ import type { Answered, Fed } from './feed.js';
 
 /** A delivery as the API tells of it. */
 export interface ToldDelivery {
+  readonly deliveryId: string;
   readonly channel: string;
   readonly status: string;
+  /** The rule that put it in its state. */
+  readonly reason: string | null;
   readonly operationId: string;
   readonly settledAt: string | null;
 }
@@ -23,43 +26,64 @@ export interface Summary {
   readonly repeatsRecognised: number;
   readonly deliveries: number;
   readonly delivered: number;
+  /** By the rule that said so. */
+  readonly skipped: Readonly<Record<string, number>>;
   readonly dead: number;
   readonly held: number;
+  /** Expired or cancelled. */
   readonly otherwise: number;
   readonly open: number;
-  /** Webhooks that came again under a known id, which a receiver absorbs. */
+  /** Waited for the end of somebody's quiet hours; they are counted above as what became of them. */
+  readonly deferred: number;
+  /** Of these, sent because the person changed their mind and not because the hours were over. */
+  readonly released: number;
+  /** Went out in quiet hours because they were urgent. */
+  readonly urgentInQuietHours: number;
+  /** Went out in quiet hours though they were not. */
+  readonly disturbed: number;
+  /** Came again under a known id, which the receiver absorbs. */
   readonly absorbed: number;
   readonly duplicates: number;
   readonly lost: number;
-  /** Neither seen nor missed: the sink had forgotten them before they were looked at. */
+  /** Neither seen nor missed: the receiver had forgotten them before they were looked at. */
   readonly notCompared: number;
   readonly ratePerSecond: number;
+  /** From accepted to delivered, of what did not wait for the end of quiet hours. */
   readonly latencyMs: { readonly avg: number; readonly p50: number; readonly p95: number; readonly p99: number };
 }
 
-const OTHERWISE: ReadonlySet<string> = new Set(['skipped', 'expired', 'cancelled']);
+/** The receivers that take an operation once however often it comes. */
+const ABSORBING: ReadonlySet<string> = new Set(['webhook', 'sms', 'push']);
 
-interface Witnesses {
+export interface Witnesses {
   readonly fed: Fed;
   /** What the server says in the end, by notification id; null where it knows no such id. */
   readonly told: ReadonlyMap<string, Told | null>;
+  /** The rules that decided about a delivery, by its id, where somebody had quiet hours. */
+  readonly rules: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Until when a user was not to be disturbed, in milliseconds since the epoch on the server's clock. */
+  readonly quietUntil: ReadonlyMap<string, number>;
+  /** Deliveries that a change of mind set free, by id. */
+  readonly released: ReadonlySet<string>;
   /** How often the receiver took an operation, as far as it was seen. */
   readonly timesTaken: (operationId: string) => number;
   /** Arrivals that went by unseen. */
   readonly missed: number;
 }
 
-/** Holds three witnesses against each other: the answers, the server's records, the receiver. Pure. */
-export function summarise({ fed, told, timesTaken, missed }: Witnesses): Summary {
+type Known = ToldDelivery & { readonly answer: Answered };
+
+/** Holds three witnesses against each other: the answers, the server's records, the receivers. Pure. */
+export function summarise(witnesses: Witnesses): Summary {
+  const { fed, told, timesTaken, missed } = witnesses;
   const fresh = fed.answered.filter((answer) => !answer.known);
-  const records = fresh.map((answer) => ({ answer, record: told.get(answer.id) ?? null }));
-  const deliveries = records.flatMap(({ record }) => record?.deliveries ?? []);
-  const of = (status: string): number => deliveries.filter((delivery) => delivery.status === status).length;
-  const again = (channel: string): number =>
-    deliveries.filter((one) => one.channel === channel).reduce((sum, one) => sum + Math.max(0, timesTaken(one.operationId) - 1), 0);
-  const unseen = deliveries.filter((delivery) => delivery.status === 'delivered' && timesTaken(delivery.operationId) === 0).length;
-  const otherwise = deliveries.filter((delivery) => OTHERWISE.has(delivery.status)).length;
-  const [delivered, dead, held] = [of('delivered'), of('dead'), of('held')];
+  const deliveries = fresh.flatMap((answer) => (told.get(answer.id)?.deliveries ?? []).map((one) => ({ ...one, answer })));
+  const of = (...statuses: readonly string[]): number => deliveries.filter(({ status }) => statuses.includes(status)).length;
+  const again = deliveries.map((one) => ({ ...one, times: Math.max(0, timesTaken(one.operationId) - 1) }));
+  const repeats = (absorbed: boolean): number =>
+    again.filter(({ channel }) => ABSORBING.has(channel) === absorbed).reduce((sum, { times }) => sum + times, 0);
+  const unseen = deliveries.filter(({ status, operationId }) => status === 'delivered' && timesTaken(operationId) === 0).length;
+  const [delivered, dead, held, otherwise] = [of('delivered'), of('dead'), of('held'), of('expired', 'cancelled')];
   const expected = fresh.reduce((sum, { alert }) => sum + alert.channels.length, 0);
   return {
     notificationsAccepted: fresh.length,
@@ -69,16 +93,40 @@ export function summarise({ fed, told, timesTaken, missed }: Witnesses): Summary
     repeatsRecognised: fed.recognised,
     deliveries: expected,
     delivered,
+    skipped: skippedBy(deliveries),
     dead,
     held,
     otherwise,
-    open: deliveries.length - delivered - dead - held - otherwise,
-    absorbed: again('webhook'),
+    open: deliveries.length - delivered - dead - held - otherwise - of('skipped'),
+    ...quiet(deliveries, witnesses),
+    absorbed: repeats(true),
     // A repeat that was not recognised is a second notification; an e-mail that came twice lies twice in a mailbox.
-    duplicates: again('email') + twins(fed.answered) + (fed.repeats - fed.recognised),
+    duplicates: repeats(false) + twins(fed.answered) + (fed.repeats - fed.recognised),
     lost: Math.max(0, expected - deliveries.length) + Math.max(0, unseen - missed),
     notCompared: Math.min(unseen, missed),
-    ...speed(records.map(({ record }) => record)),
+    ...speed(deliveries, witnesses),
+  };
+}
+
+function skippedBy(deliveries: readonly Known[]): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const { status, reason } of deliveries) {
+    if (status === 'skipped') counts[reason ?? 'no reason'] = (counts[reason ?? 'no reason'] ?? 0) + 1;
+  }
+  return counts;
+}
+
+type Quiet = Pick<Summary, 'deferred' | 'released' | 'urgentInQuietHours' | 'disturbed'>;
+
+function quiet(deliveries: readonly Known[], { rules, released, quietUntil }: Witnesses): Quiet {
+  const ruled = (rule: string): number => deliveries.filter(({ deliveryId }) => rules.get(deliveryId)?.has(rule) === true).length;
+  const tooEarly = ({ status, settledAt, answer: { alert } }: Known): boolean =>
+    status === 'delivered' && !alert.urgent && Date.parse(settledAt ?? '') < (quietUntil.get(alert.userId) ?? 0);
+  return {
+    deferred: ruled('quiet-hours'),
+    released: deliveries.filter(({ deliveryId }) => released.has(deliveryId)).length,
+    urgentInQuietHours: ruled('quiet-hours.urgent'),
+    disturbed: deliveries.filter(tooEarly).length,
   };
 }
 
@@ -87,12 +135,12 @@ function twins(answered: readonly Answered[]): number {
   return answered.length - new Set(answered.map((answer) => answer.id)).size;
 }
 
-function speed(records: readonly (Told | null)[]): Pick<Summary, 'ratePerSecond' | 'latencyMs'> {
-  const spans = records.flatMap((record) =>
-    (record?.deliveries ?? [])
-      .filter((delivery) => delivery.status === 'delivered' && delivery.settledAt !== null)
-      .map((delivery) => ({ from: Date.parse(record?.acceptedAt ?? ''), to: Date.parse(delivery.settledAt ?? '') })),
-  );
+function speed(deliveries: readonly Known[], { told, rules }: Witnesses): Pick<Summary, 'ratePerSecond' | 'latencyMs'> {
+  const spans = deliveries
+    .filter(
+      ({ status, settledAt, deliveryId }) => status === 'delivered' && settledAt !== null && !rules.get(deliveryId)?.has('quiet-hours'),
+    )
+    .map(({ settledAt, answer }) => ({ from: Date.parse(told.get(answer.id)?.acceptedAt ?? ''), to: Date.parse(settledAt ?? '') }));
   const took = spans.map(({ from, to }) => to - from).sort((a, b) => a - b);
   const from = spans.reduce((least, span) => Math.min(least, span.from), Number.POSITIVE_INFINITY);
   const to = spans.reduce((most, span) => Math.max(most, span.to), 0);
@@ -104,7 +152,7 @@ function speed(records: readonly (Told | null)[]): Pick<Summary, 'ratePerSecond'
   };
 }
 
-/** Whether everybody got theirs, once. */
-export function isClean({ duplicates, lost, open, notificationsRefused }: Summary): boolean {
-  return duplicates === 0 && lost === 0 && open === 0 && notificationsRefused === 0;
+/** Whether everybody got theirs, once, and nobody was disturbed. */
+export function isClean({ duplicates, lost, open, disturbed, notificationsRefused }: Summary): boolean {
+  return duplicates === 0 && lost === 0 && open === 0 && disturbed === 0 && notificationsRefused === 0;
 }
