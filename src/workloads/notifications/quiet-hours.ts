@@ -12,9 +12,10 @@ export interface QuietWindow {
 /** The window that lasts at `at`, or else the next one to come; null where no day is named. */
 export type NextWindow = (hours: QuietHours, at: number) => QuietWindow | null;
 
-/** A window that began this many local days ago may still last: one day for midnight, one for a clock set back over it, one for the break before. */
-const LOOK_BACK_DAYS = 3;
-/** A week holds every day that can be named; the rest bounds how many windows are joined to one. */
+const DAY_MS = 86_400_000;
+/** A window that began this many local days ago may still last: one day for midnight, one for a clock set back over it. */
+const LOOK_BACK_DAYS = 2;
+/** A week holds every day that can be named; twice, because clocks may skip a whole window. */
 const LOOK_AHEAD_DAYS = 16;
 /** Quiet hours whose present window is remembered: most people choose one of a few. */
 const REMEMBERED = 5000;
@@ -42,17 +43,17 @@ export function createQuietCalendar(): NextWindow {
 }
 
 function findWindow(hours: QuietHours, at: number): QuietWindow | null {
-  const today = Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(hours.timeZone).toPlainDate();
-  const start = Temporal.PlainTime.from(hours.start);
-  const end = Temporal.PlainTime.from(hours.end);
-  const overnight = Temporal.PlainTime.compare(end, start) <= 0;
+  const local = localTime(hours.timeZone, at - (LOOK_BACK_DAYS + 3) * DAY_MS, at + (LOOK_AHEAD_DAYS + 3) * DAY_MS);
+  const start = timeOfDay(hours.start);
+  const end = timeOfDay(hours.end);
+  const today = local.dayOf(at);
   let found: QuietWindow | null = null;
-  for (let ahead = -LOOK_BACK_DAYS; ahead <= LOOK_AHEAD_DAYS; ahead += 1) {
-    const day = today.add({ days: ahead });
-    const name = DAYS[day.dayOfWeek - 1];
+  for (let day = today - LOOK_BACK_DAYS; day <= today + LOOK_AHEAD_DAYS; day += 1) {
+    // The first day of 1970 was a Thursday.
+    const name = DAYS[(((day + 3) % 7) + 7) % 7];
     if (name === undefined || !hours.days.includes(name)) continue;
-    const from = instantOf(day.toPlainDateTime(start), hours.timeZone, 'earlier');
-    const until = instantOf((overnight ? day.add({ days: 1 }) : day).toPlainDateTime(end), hours.timeZone, 'later');
+    const from = local.first(day * DAY_MS + start);
+    const until = local.last((end <= start ? day + 1 : day) * DAY_MS + end);
     // Both bounds in one gap: the clocks skipped the whole window.
     if (until <= from) continue;
     if (found !== null && from <= found.until) found = joined(found, until);
@@ -66,10 +67,56 @@ function joined(window: QuietWindow, until: number): QuietWindow {
   return { ...window, until: Math.max(window.until, until) };
 }
 
-/** Temporal's own ways out of a gap shift the time by its length; quiet hours want the instant in which the gap ends. */
-function instantOf(local: Temporal.PlainDateTime, timeZone: string, disambiguation: 'earlier' | 'later'): number {
-  const instant = local.toZonedDateTime(timeZone, { disambiguation });
-  if (instant.toPlainDateTime().equals(local)) return instant.epochMilliseconds;
-  const before = local.toZonedDateTime(timeZone, { disambiguation: 'earlier' });
-  return (before.getTimeZoneTransition('next') ?? instant).epochMilliseconds;
+function timeOfDay(time: string): number {
+  const { hour, minute } = Temporal.PlainTime.from(time);
+  return (hour * 60 + minute) * 60_000;
+}
+
+/** From `from` until `until` a zone's clocks show UTC plus `offset`, all in milliseconds. */
+interface Stretch {
+  readonly from: number;
+  readonly until: number;
+  readonly offset: number;
+}
+
+/**
+ * What the clocks of a zone show, for a while. Local times are milliseconds as if they were UTC. (Temporal has its own
+ * ways out of gaps, but shifts by their length; quiet hours want the instant in which a gap ends.)
+ */
+function localTime(timeZone: string, from: number, until: number) {
+  const stretches = stretchesOf(timeZone, from, until);
+  /** The first instant in which the clocks show this or later. */
+  const first = (local: number): number => {
+    for (const stretch of stretches) {
+      const instant = Math.max(stretch.from, local - stretch.offset);
+      if (instant < stretch.until) return instant;
+    }
+    return until;
+  };
+  /** The last instant in which they show just this; where they never do, the first one after it. */
+  const last = (local: number): number => {
+    const shown = stretches.map(({ offset }) => local - offset).filter((instant, at) => isWithin(instant, stretches[at]));
+    return shown.at(-1) ?? first(local);
+  };
+  const dayOf = (at: number): number => {
+    const offset = stretches.find((stretch) => isWithin(at, stretch))?.offset ?? 0;
+    return Math.floor((at + offset) / DAY_MS);
+  };
+  return { first, last, dayOf };
+}
+
+function isWithin(at: number, stretch: Stretch | undefined): boolean {
+  return stretch !== undefined && stretch.from <= at && at < stretch.until;
+}
+
+function stretchesOf(timeZone: string, from: number, until: number): readonly Stretch[] {
+  const found: Stretch[] = [];
+  let begin = Temporal.Instant.fromEpochMilliseconds(from).toZonedDateTimeISO(timeZone);
+  for (;;) {
+    const next = begin.getTimeZoneTransition('next');
+    const end = next?.epochMilliseconds ?? Number.POSITIVE_INFINITY;
+    found.push({ from: begin.epochMilliseconds, until: end, offset: begin.offsetNanoseconds / 1_000_000 });
+    if (next === null || end >= until) return found;
+    begin = next;
+  }
 }
