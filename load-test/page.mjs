@@ -30,7 +30,7 @@ const valueAxis = {
 };
 
 /** A chart from zero upwards, as wide as its place. Says so where there is nothing to draw. */
-function draw(id, series, columns, more = {}) {
+function draw(id, series, columns, more = {}, name = clock) {
   const place = document.getElementById(id);
   if (columns[0].length === 0) {
     place.innerHTML = '<p class="none">nothing was measured</p>';
@@ -43,7 +43,7 @@ function draw(id, series, columns, more = {}) {
     axes: [timeAxis, valueAxis],
     legend: { live: true },
     ...more,
-    series: [{ label: 'at', value: (_plot, at) => (at === null ? '–' : clock(at)) }, ...series],
+    series: [{ label: 'at', value: (_plot, at) => (at === null ? '–' : name(at)) }, ...series],
   };
   plots.push({ plot: new uPlot(options, columns, place), place });
 }
@@ -79,6 +79,7 @@ draw(
       valueAxis,
     ],
   },
+  className,
 );
 
 draw(
@@ -124,6 +125,7 @@ draw(
       { ...valueAxis, filter: uPlot.log10AxisValsFilt },
     ],
   },
+  day,
 );
 
 /** Some whole numbers between two bounds: runs have no halves. */

@@ -1,5 +1,5 @@
 import type { Baselines } from './baselines.js';
-import type { Result } from './result.js';
+import type { Check, Result } from './result.js';
 import type { Summary } from './stats.js';
 
 /** Milliseconds with as many digits as mean something. */
@@ -11,6 +11,20 @@ export function ms(value: number): string {
 export function per(value: number): string {
   if (!Number.isFinite(value)) return '-';
   return value < 100 ? value.toFixed(2) : Math.round(value).toString();
+}
+
+/** What an objective is about, in its unit. */
+export function shown(unit: Check['unit'], value: number): string {
+  switch (unit) {
+    case '/s':
+      return `${per(value)} /s`;
+    case 'ms':
+      return `${ms(value)} ms`;
+    case 'share':
+      return `${(value * 100).toFixed(2)} %`;
+    case 'number':
+      return String(value);
+  }
 }
 
 /** Rows of equal columns; the first to the left, the others to the right. */
@@ -80,12 +94,7 @@ export function print(result: Result): string {
     ['duplicates', String(figures.duplicates), `${figures.balance.absorbed} of them absorbed by the receiver`],
     ['lost', String(figures.lost), ''],
   ];
-  const verdicts = checks.map(({ name, value, limit, met }) => [
-    met ? 'met' : 'MISSED',
-    name.padEnd(24),
-    name === 'error rate' ? `${(value * 100).toFixed(2)} %` : name.startsWith('latency') ? `${ms(value)} ms` : per(value),
-    limit,
-  ]);
+  const verdicts = checks.map(({ name, unit, value, limit, met }) => [met ? 'met' : 'MISSED', name.padEnd(24), shown(unit, value), limit]);
   return [
     columns(counts),
     '',

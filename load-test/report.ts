@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { baselineRows, ms, per } from './print.js';
+import { baselineRows, ms, per, shown } from './print.js';
 import type { HistoryEntry, Result } from './result.js';
 
 /** How much of the history the trend shows. */
@@ -28,11 +28,11 @@ export async function renderReport(result: Result, history: readonly HistoryEntr
 ${header(result)}
 <section class="tables">
 ${checksTable(result)}
-${latencyTable(result)}
 ${countsTable(result)}
+${latencyTable(result)}
 ${baselinesTable(result)}
-</section>
 ${violations(result)}
+</section>
 <section class="charts">
 ${chart('latency', 'Latency by the second of the intended send time, ms')}
 ${chart('histogram', 'Latency, notifications per class, ms')}
@@ -92,9 +92,9 @@ ${text(`${at} · Node ${node} · ${machine}`)}</p>
 }
 
 function checksTable({ checks }: Result): string {
-  const rows = checks.map(({ name, value, limit, met }) => {
-    const shown = name === 'error rate' ? `${(value * 100).toFixed(2)} %` : name.startsWith('latency') ? `${ms(value)} ms` : per(value);
-    return `<tr class="${met ? 'met' : 'missed'}"><td>${text(name)}</td><td>${shown}</td><td>${text(limit)}</td><td>${met ? 'met' : 'MISSED'}</td></tr>`;
+  const rows = checks.map(({ name, unit, value, limit, met }) => {
+    const cells = [name, shown(unit, value), limit, met ? 'met' : 'MISSED'].map((cell) => `<td>${text(cell)}</td>`);
+    return `<tr class="${met ? 'met' : 'missed'}">${cells.join('')}</tr>`;
   });
   const head = '<tr><th>objective</th><th>measured</th><th>limit</th><th></th></tr>';
   return `<table><caption>Objectives</caption><thead>${head}</thead><tbody>${rows.join('\n')}</tbody></table>`;
@@ -154,10 +154,11 @@ h1 { font-size: 1.5rem; margin: 0; } header p { margin: .4rem 0; color: #4a5564;
 h1 span { font-size: 1rem; padding: .15rem .6rem; border-radius: 1rem; color: #fff; vertical-align: middle; }
 h1 .met { background: #1a7f4b; } h1 .missed { background: #c0392b; }
 .tables, .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 540px), 1fr)); gap: 1rem; margin: 1rem 0; align-items: start; }
-table, figure { background: #fff; border: 1px solid #dfe3e8; border-radius: 6px; padding: .75rem; margin: 0; box-sizing: border-box; }
-table { border-collapse: separate; border-spacing: 0; width: 100%; } caption, figcaption { text-align: left; font-weight: 600; padding: 0 0 .4rem; }
-th { text-align: right; font-weight: 500; color: #6b7685; } td { text-align: right; font-variant-numeric: tabular-nums; padding: .12rem .25rem; white-space: pre-wrap; }
-td:first-child, th:first-child { text-align: left; } tbody tr:nth-child(odd) { background: #f8f9fb; }
+.tables table, figure { background: #fff; border: 1px solid #dfe3e8; border-radius: 6px; padding: .75rem; margin: 0; box-sizing: border-box; }
+.tables table { border-collapse: separate; border-spacing: 0; width: 100%; } caption, figcaption { text-align: left; font-weight: 600; padding: 0 0 .4rem; }
+.tables th { text-align: right; font-weight: 500; color: #6b7685; }
+.tables td { text-align: right; font-variant-numeric: tabular-nums; padding: .12rem .25rem; white-space: pre-wrap; }
+.tables td:first-child, .tables th:first-child { text-align: left; } .tables tbody tr:nth-child(odd) { background: #f8f9fb; }
 tr.missed td { color: #c0392b; font-weight: 600; } tr.met td:last-child { color: #1a7f4b; }
 figure { overflow: hidden; min-width: 0; } .uplot { font-family: inherit; } .none { color: #6b7685; padding: 2rem 0; }
 `;

@@ -6,6 +6,7 @@ import type { Summary } from './stats.js';
 /** One objective and whether it was met. */
 export interface Check {
   readonly name: string;
+  readonly unit: '/s' | 'ms' | 'share' | 'number';
   readonly value: number;
   readonly limit: string;
   readonly met: boolean;
