@@ -1,7 +1,7 @@
 import type { Ids } from '../ports/chance.js';
 import type { Clock } from '../ports/clock.js';
 import type { RecordReader } from '../ports/reader.js';
-import type { Correlation, Delivery, Priority } from '../ports/record.js';
+import type { Correlation, Delivery, Priority, WorkRecord } from '../ports/record.js';
 import type { AcceptResult, Draft, RecordStore } from '../ports/store.js';
 import type { Watch } from '../ports/watch.js';
 import { deliveryIdOf, fingerprintOf, operationIdOf, recordIdOf } from './envelope.js';
@@ -60,7 +60,7 @@ export function createAccept(deps: Deps): Accept {
     const [result] = await deps.store.accept([draft]);
     if (result === undefined) throw new Error('the store answered an accept with nothing');
     deps.watch({ kind: 'accepted', outcome: result.outcome, record: result.record });
-    if (result.outcome === 'created') wake(deps, result.record.dueAt, draft, result);
+    if (result.outcome === 'created') wake(deps.relay, result.record);
     return result;
   };
   const known = async (submission: Submission): Promise<AcceptResult | null> => {
@@ -82,10 +82,12 @@ function fingerprintFor({ payload, targets, asked, sameness, userId, priority, s
   return fingerprintOf(sameness ?? { payload, targets: asked ?? targets, userId, priority, scheduledFor });
 }
 
-function wake(deps: Deps, dueAt: number | null, draft: Draft, result: AcceptResult): void {
+/** Judged by the store's clock: what is woken too early is used up, and then waits until wake-ups are published again. */
+function wake(relay: Relay, record: WorkRecord): void {
+  const { dueAt, updatedAt } = record;
   if (dueAt === null) return;
-  if (dueAt <= draft.createdAt) deps.relay.offer(result.record);
-  else deps.relay.expect(dueAt - draft.createdAt);
+  if (dueAt <= updatedAt) relay.offer(record);
+  else relay.expect(dueAt - updatedAt);
 }
 
 function draftOf(submission: Submission, now: number, ids: Ids): Draft {
