@@ -80,7 +80,6 @@ class Passes {
     try {
       const changed = await people.changed(PEOPLE_AT_A_TIME);
       if (changed.length === 0) this.unfinished.clear();
-      // Side by side, so that their writes share the store's transactions.
       const waits = await Promise.all(changed.map((person) => this.apply(person)));
       const done = waits.filter((wait) => wait === null).length;
       if (done > 0 && changed.length === PEOPLE_AT_A_TIME) return 0;
@@ -121,7 +120,9 @@ class Passes {
       for (;;) {
         const from = after === undefined ? {} : { after };
         const page = await this.deps.reader.list({ ...person, workload, open: true, limit: PAGE, ...from });
-        for (const record of page) if (await this.isHeld(record, person)) held.push({ tenant: record.tenant, id: record.id });
+        // Side by side, so that their writes share the store's transactions.
+        const answers = await Promise.all(page.map((record) => this.isHeld(record, person)));
+        for (const [at, { tenant, id }] of page.entries()) if (answers[at] === true) held.push({ tenant, id });
         after = page.at(-1);
         if (page.length < PAGE || after === undefined || this.stopping) break;
       }
