@@ -97,6 +97,7 @@ export interface DeliveryBody {
   readonly reason: string | null;
   readonly operationId: string;
   readonly fingerprint: string | null;
+  readonly failure: { readonly code: string; readonly message: string } | null;
   readonly attempts: readonly Attempt[];
 }
 
