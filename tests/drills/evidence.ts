@@ -11,10 +11,13 @@ export interface ToldDelivery {
   readonly reason: string | null;
   readonly operationId: string;
   readonly generation: number;
+  readonly redrives: number;
   readonly settledAt: string | null;
   readonly failure: { readonly code: string } | null;
   readonly attempts: readonly {
     readonly attempt: number;
+    /** The generation's that it belongs to. */
+    readonly operationId: string;
     readonly startedAt: string;
     readonly endedAt: string | null;
     readonly durationMs: number | null;
@@ -89,8 +92,8 @@ export function keptOf(told: readonly ToldNotification[]): readonly Kept[] {
   }));
 }
 
-function ledgerOf({ operationId, attempts }: ToldDelivery): readonly KeptEntry[] {
-  return attempts.flatMap(({ attempt, provider, endedAt, result }): KeptEntry[] => {
+function ledgerOf({ attempts }: ToldDelivery): readonly KeptEntry[] {
+  return attempts.flatMap(({ attempt, operationId, provider, endedAt, result }): KeptEntry[] => {
     const intent: KeptEntry = { operationId, attempt, kind: 'intent', provider };
     if (endedAt === null) return [intent];
     return [intent, { operationId, attempt, kind: 'outcome', provider, ...(result === null ? {} : { result }) }];

@@ -28,9 +28,12 @@ const HELD: ToldDelivery = {
   reason: 'unknown.hold',
   operationId: 'o',
   generation: 1,
+  redrives: 0,
   settledAt: iso(13_000),
   failure: { code: 'outcome_lost' },
-  attempts: [{ attempt: 1, startedAt: iso(9_990), endedAt: iso(13_000), durationMs: null, result: 'unknown', provider: 'smtp' }],
+  attempts: [
+    { attempt: 1, operationId: 'o', startedAt: iso(9_990), endedAt: iso(13_000), durationMs: null, result: 'unknown', provider: 'smtp' },
+  ],
 };
 
 function notification(...deliveries: readonly ToldDelivery[]): ToldNotification {

@@ -1,10 +1,8 @@
-import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { check } from '../../tools/ledger/check.js';
 import type { Evidence, Report } from '../../tools/ledger/entry.js';
 import { freezeBuild } from '../support/frozen-build.js';
-import { type Seeded, seeded } from '../support/seeded.js';
+import { seeded } from '../support/seeded.js';
 import { type ServerProcess, startServer } from '../support/server-process.js';
 import { type SinkProcess, startSinkProcess } from '../support/sink-process.js';
 import { crashPlan, type Kill, nameOf } from './crash-plan.js';
@@ -12,6 +10,7 @@ import { keptOf, readAll, readNotifications, seenOf, type ToldNotification } fro
 import { type HeldRow, judgeHeld } from './held.js';
 import { type Load, type LoadCounts, startLoad } from './load.js';
 import { type Cycle, type Recovery, recoveries } from './recovery.js';
+import { freePort, resourcesOf, rest, until, write } from './stage.js';
 
 export interface DrillOptions {
   readonly cycles: number;
@@ -41,12 +40,9 @@ export interface DrillResult {
  */
 export const LEASE_MS = 3000;
 const SEND_TIMEOUT_MS = 2300;
-/** How long a server may take to catch up, to reach its failpoint, and all of it to come to rest. */
+/** How long a server may take to catch up, and to reach its failpoint. */
 const CAUGHT_UP_WITHIN_MS = 6_000;
 const FAILPOINT_WITHIN_MS = 60_000;
-/** To rest: as long as the number of open records falls, but not for ever. */
-const STANDSTILL_MS = 60_000;
-const REST_WITHIN_MS = 600_000;
 /** Nothing that is due waits longer than this: caught up. */
 const CAUGHT_UP_MS = 500;
 
@@ -155,47 +151,12 @@ async function end(server: ServerProcess, kill: Kill): Promise<{ readonly killed
   return { killedAt, reached: kill.kind === 'random' };
 }
 
-interface Resources {
-  readonly queue: { readonly open: number; readonly oldestDueMs: number };
-}
-
-async function resourcesOf(server: ServerProcess): Promise<Resources['queue'] | null> {
-  try {
-    const response = await fetch(`${server.url}/resources`, { signal: AbortSignal.timeout(2000) });
-    return ((await response.json()) as Resources).queue;
-  } catch {
-    return null;
-  }
-}
-
 /** Waits until nothing that is due waits for long any more; goes on without, should that never be. */
 async function caughtUp(server: ServerProcess): Promise<boolean> {
   return until(CAUGHT_UP_WITHIN_MS, async () => {
     const queue = await resourcesOf(server);
     return queue !== null && queue.oldestDueMs < CAUGHT_UP_MS;
   });
-}
-
-/** Waits until no record is open any more; gives up when nothing moves, or in the end. */
-async function rest(server: ServerProcess): Promise<boolean> {
-  let least = Number.POSITIVE_INFINITY;
-  let movedAt = performance.now();
-  await until(REST_WITHIN_MS, async () => {
-    const open = (await resourcesOf(server))?.open ?? least;
-    if (open < least) movedAt = performance.now();
-    least = Math.min(least, open);
-    return least === 0 || performance.now() - movedAt > STANDSTILL_MS;
-  });
-  return least === 0;
-}
-
-async function until(withinMs: number, look: () => Promise<boolean>): Promise<boolean> {
-  const giveUpAt = performance.now() + withinMs;
-  while (performance.now() < giveUpAt) {
-    if (await look()) return true;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  return false;
 }
 
 async function within<T>(ms: number, promise: Promise<T>): Promise<T | null> {
@@ -238,22 +199,4 @@ function withRecoveries(cycles: readonly Cycle[], { seen }: Evidence, told: read
     told,
   );
   return cycles.map((cycle, index) => ({ ...cycle, ...(times[index] ?? { firstDeliveryMs: null, drainedMs: null }) }));
-}
-
-/** The evidence stays readable after the drill: `tools/ledger/run.ts` takes these files. */
-function write(directory: string, name: string, lines: readonly unknown[]): void {
-  writeFileSync(join(directory, `${name}.ndjson`), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
-}
-
-/** A port below those that the kernel gives to outgoing connections: it must still be free when the server comes back. */
-async function freePort(random: Seeded = seeded(process.pid)): Promise<number> {
-  for (;;) {
-    const port = random.between(20_000, 30_000);
-    const free = await new Promise<boolean>((resolve) => {
-      const probe = createServer();
-      probe.once('error', () => resolve(false));
-      probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
-    });
-    if (free) return port;
-  }
 }

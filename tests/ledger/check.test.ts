@@ -169,4 +169,28 @@ describe('the ledger checker', () => {
     expect(kinds({ seen: [], kept: [record('held', [intent()])] })).toEqual([]);
     expect(kinds({ kept: [record('held', [intent(), outcome('unknown')])] })).toEqual([]);
   });
+
+  describe('of a redriven delivery', () => {
+    const second = 'operation-2';
+    const redriven = (before: readonly KeptEntry[]): Kept => {
+      const later = [intent(), outcome('delivered')].map((entry) => ({ ...entry, operationId: second }));
+      const kept = record('delivered', [...before, ...later]);
+      return { ...kept, deliveries: kept.deliveries.map((delivery) => ({ ...delivery, operationId: second, generation: 2 })) };
+    };
+    const effects = (...ids: readonly string[]): readonly Seen[] => ids.map((operationId) => effect('idempotent', { operationId }));
+    const refused = [intent(), outcome('dead')];
+
+    it('finds nothing wrong where the generation before is known to have failed', () => {
+      expect(kinds({ kept: [redriven(refused)], seen: effects(second) })).toEqual([]);
+    });
+
+    it('finds DISHONEST: a new generation although nobody knows what became of the one before', () => {
+      expect(kinds({ kept: [redriven([intent(), outcome('unknown')])], seen: effects(second) })).toEqual(['DISHONEST']);
+      expect(kinds({ kept: [redriven([intent()])], seen: effects(second) })).toEqual(['DISHONEST']);
+    });
+
+    it('finds DISHONEST: a new generation after an effect of the one before', () => {
+      expect(kinds({ kept: [redriven(refused)], seen: effects(OPERATION, second) })).toEqual(['DISHONEST']);
+    });
+  });
 });

@@ -25,6 +25,8 @@ const NO_EFFECTS: Effects = { counted: [], absorbed: 0, denials: 0 };
  * - `dead`, `cancelled`, `expired`, `skipped`: no effect, where every attempt in the ledger has a known negative outcome
  *   (or there was none). An effect is then DISHONEST. With an `unknown` attempt in the ledger nothing was promised:
  *   counted as `uncertain`.
+ * - A delivery that was redriven has earlier operation ids in its ledger. Each was left behind because all its attempts are
+ *   known to have had no effect: an unknown one there, or an effect, is DISHONEST.
  * - `held`: nobody knows, so its ledger must show why (else UNLISTED); an effect or none are both fine.
  * - A queryable receiver that says `not-done` while a request is still on its way answers truly and too early. What
  *   lands afterwards is counted as `overtaken` and is the sender's fault neither as a DUP nor as DISHONEST.
@@ -42,6 +44,7 @@ export function check(evidence: Evidence): Report {
   const counts: Record<string, number> = {};
   const tally = { absorbed: 0, overtaken: 0, uncertain: 0, resentByPerson: 0, effects: 0, accepted: 0 };
   for (const record of evidence.kept) {
+    checkEarlier(record, effects, report);
     for (const delivery of record.deliveries) {
       const ledger = record.ledger.filter((entry) => entry.operationId === delivery.operationId);
       const own = effects.get(delivery.operationId) ?? NO_EFFECTS;
@@ -133,6 +136,21 @@ function checkTargets({ kept, seen }: Evidence, report: ReportTo): void {
   }
   for (const [target, known] of ids) {
     if (known.size > (generations.get(target) ?? 1)) report('DUP', target, `${known.size} operation ids for one effect`);
+  }
+}
+
+/** What was redriven under a new operation id: it must have been certain that nothing came of the old one. */
+function checkEarlier(record: Kept, effects: ReadonlyMap<string, Effects>, report: ReportTo): void {
+  if (record.deliveries.every((delivery) => delivery.generation === 1)) return;
+  const present = new Set(record.deliveries.map((delivery) => delivery.operationId));
+  const earlier = new Set(record.ledger.map((entry) => entry.operationId).filter((operationId) => !present.has(operationId)));
+  for (const operationId of earlier) {
+    const subject = `${keyOf(record.tenant, record.id)} ${operationId.slice(0, 8)}`;
+    const ledger = record.ledger.filter((entry) => entry.operationId === operationId);
+    const own = effects.get(operationId) ?? NO_EFFECTS;
+    if (isUncertain(ledger)) report('DISHONEST', subject, 'a new generation, although an outcome of the one before is unknown');
+    else if (own.counted.length > 0 && own.denials === 0)
+      report('DISHONEST', subject, 'a new generation after an effect of the one before');
   }
 }
 

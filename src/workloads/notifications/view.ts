@@ -37,7 +37,8 @@ export function notificationView(record: WorkRecord) {
 
 /** One attempt: an intent and, where there is one, its outcome. No outcome yet: `result` is null. */
 function attemptView(intent: LedgerEntry, outcome: LedgerEntry | undefined) {
-  return { attempt: intent.attempt, startedAt: iso(intent.at), provider: intent.provider, worker: intent.worker, ...outcomeView(outcome) };
+  const { attempt, operationId, provider, worker } = intent;
+  return { attempt, operationId, startedAt: iso(intent.at), provider, worker, ...outcomeView(outcome) };
 }
 
 function outcomeView(outcome: Partial<LedgerEntry> = {}) {
@@ -59,7 +60,7 @@ function attemptsOf(delivery: Delivery, ledger: readonly LedgerEntry[]) {
     );
 }
 
-/** A delivery with every attempt made for it. */
+/** A delivery with every attempt made for it, over all generations: each shows the operation id that it went out under. */
 export function deliveryView(delivery: Delivery, ledger: readonly LedgerEntry[]) {
   return {
     deliveryId: delivery.id,
@@ -69,6 +70,7 @@ export function deliveryView(delivery: Delivery, ledger: readonly LedgerEntry[])
     reason: delivery.reason,
     operationId: delivery.operationId,
     generation: delivery.generation,
+    redrives: delivery.redrives ?? 0,
     dueAt: iso(delivery.dueAt),
     settledAt: iso(delivery.settledAt),
     failure: delivery.failure,
