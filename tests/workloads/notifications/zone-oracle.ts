@@ -130,20 +130,28 @@ export class Timeline {
 const NEARBY = 6 * 60;
 
 export class QuietMinutes {
-  constructor(
-    private readonly marks: Uint8Array,
-    private readonly begin: number,
-  ) {}
+  /** Every run of quiet minutes. */
+  private readonly runs: readonly Span[];
+  private readonly end: number;
+
+  constructor(marks: Uint8Array, begin: number) {
+    const runs: Span[] = [];
+    for (let from = marks.indexOf(1); from >= 0; ) {
+      const next = marks.indexOf(0, from);
+      const until = next < 0 ? marks.length : next;
+      runs.push({ from: begin + from * MINUTE, until: begin + until * MINUTE });
+      from = marks.indexOf(1, until);
+    }
+    this.runs = runs;
+    this.end = begin + marks.length * MINUTE;
+  }
 
   /** The run of quiet minutes that lasts at this instant, or else the next one. */
   windowAt(at: number): Span {
-    let minute = Math.floor((at - this.begin) / MINUTE);
-    while (minute < this.marks.length && this.marks[minute] === 0) minute += 1;
-    if (minute >= this.marks.length - 1440) throw new Error('the weeks that were scanned end before the next window: scan more');
-    let end = minute;
-    while (minute > 0 && this.marks[minute - 1] === 1) minute -= 1;
-    while (end < this.marks.length && this.marks[end] === 1) end += 1;
-    return { from: this.begin + minute * MINUTE, until: this.begin + end * MINUTE };
+    const run = this.runs.find(({ until }) => at < until);
+    if (run === undefined || run.until > this.end - DAY)
+      throw new Error('the weeks that were scanned end before the next window: scan more');
+    return run;
   }
 }
 
