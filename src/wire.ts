@@ -27,6 +27,9 @@ import { notificationsWorkload } from './workloads/notifications/workload.js';
 /** After the drain, how long answers that are being written may take. */
 const LAST_ANSWERS_MS = 500;
 
+/** How long the intent may take to be stored, between the decision and the call. */
+const INTENT_MS = 1000;
+
 /** The whole platform of one process, put together and not yet started. */
 export interface App {
   /** Binds the port and begins to work. Rejects when the port is taken. Resolves with the port it really has. */
@@ -151,8 +154,8 @@ function rulesOf(config: Config) {
   return {
     unknownPolicies: { email: config.emailUnknownPolicy, sms: config.smsUnknownPolicy, push: config.pushUnknownPolicy },
     criticalCategories: config.criticalCategories,
-    // A call may last as long as this: begun any later before quiet hours, it could ring within them.
-    quietMarginMs: config.sendTimeoutMs,
+    // A call may last as long as that: begun any later before quiet hours, it could ring within them.
+    quietMarginMs: config.sendTimeoutMs + INTENT_MS,
   };
 }
 
