@@ -36,13 +36,24 @@ export function decisionsText(decisions: readonly DecisionTold[], channels: Read
 }
 
 function reasons({ why, detail = {}, inputs, wouldHaveChanged = [] }: DecisionTold): readonly string[] {
-  const facts = inline({ ...detail, ...inputs });
+  const facts = inline(folded({ ...detail, ...inputs }));
   return [
     ...(why === undefined || why === null ? [] : [`    ${why}`]),
     ...(facts === '' ? [] : [`    on: ${facts}`]),
     ...wouldHaveChanged.map(({ change, outcome }) => `    otherwise: ${change}: ${outcome}`),
   ];
 }
+
+/** Quiet hours are seven facts; for a person they are one. */
+function folded(facts: Facts): Facts {
+  const { quietStart, quietEnd, quietDays, quietTimeZone, quietFrom, quietUntil, quietMarginMs: _margin, ...others } = facts;
+  if (typeof quietStart !== 'string') return others;
+  const days = String(quietDays).split(',').length === EVERY_DAY ? '' : ` (${quietDays})`;
+  const span = quietFrom === null ? '' : `, that is ${quietFrom} to ${quietUntil}`;
+  return { ...others, 'quiet hours': `${quietStart}-${quietEnd} ${quietTimeZone}${days}${span}` };
+}
+
+const EVERY_DAY = 7;
 
 /** `name=value name=value`; what is not known or not so is left out. */
 export function inline(facts: Facts): string {

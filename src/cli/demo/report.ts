@@ -33,7 +33,9 @@ export function report(summary: Summary): string {
     ['  p95', `${latencyMs.p95} ms`],
     ['  p99', `${latencyMs.p99} ms`],
   ];
-  const verdict = isClean(summary) ? 'Everybody got theirs, once, and nobody was woken.' : 'Not everybody got theirs once: see above.';
+  const verdict = isClean(summary)
+    ? 'Everybody got theirs, once, and only urgent ones came in quiet hours.'
+    : 'Not everybody got theirs as they should: see above.';
   return `${columns(
     rows.map(([name, value]) => [name, String(value)]),
     [1],
