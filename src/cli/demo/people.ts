@@ -29,7 +29,7 @@ export function wakesAt({ index }: Pick<Life, 'index'>, now: number): number {
 }
 
 /** What a clock on the wall of that zone shows: `HH:MM`. */
-export function wallClock(timeZone: string, at: number): string {
+function wallClock(timeZone: string, at: number): string {
   return new Intl.DateTimeFormat('en-GB', { timeZone, hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(at);
 }
 
