@@ -20,7 +20,7 @@ export async function findFirst(configuration: Configuration, from: number, seed
   try {
     for (let tried = 1; tried <= seeds; tried += 1) {
       const seed = from + tried - 1;
-      const [first] = (await runSeed(seed, configuration)).violations;
+      const [first] = (await runSeed(seed, configuration, false, true)).violations;
       if (first !== undefined) return { found: first.kind, seed, tried, detail: first.detail };
       if (unhandled !== null) return { found: 'UNHANDLED', seed, tried, detail: unhandled };
     }

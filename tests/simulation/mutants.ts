@@ -1,3 +1,4 @@
+import { PEOPLE_MUTANTS } from './mutants-people.js';
 import { PIPELINE_MUTANTS } from './mutants-pipeline.js';
 import { STORE_MUTANTS } from './mutants-store.js';
 
@@ -18,4 +19,4 @@ export interface Patch {
   readonly replace: string;
 }
 
-export const MUTANTS: readonly Mutant[] = [...PIPELINE_MUTANTS, ...STORE_MUTANTS];
+export const MUTANTS: readonly Mutant[] = [...PIPELINE_MUTANTS, ...PEOPLE_MUTANTS, ...STORE_MUTANTS];

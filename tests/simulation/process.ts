@@ -51,7 +51,7 @@ export function processOf(who: Incarnation, parts: Parts): Server {
   const { setting, settings, store, referee, policy } = parts;
   let ids = 0;
   const reader = readerOf(who, store, referee);
-  const people = peopleOf(who, parts.people);
+  const people = peopleOf(who, parts.people, referee);
   const pipeline: Pipeline = createPipeline({
     store: storeOf(who, store, referee),
     reader,

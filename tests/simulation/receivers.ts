@@ -120,7 +120,7 @@ export class Receivers {
   private throttle(effect: Effect): Reaction {
     const { world } = this.setting;
     const afterMs = world.rng.between(1, 4) * 1000;
-    this.referee.throttles.set(effect.operationId, { at: EPOCH + world.now, afterMs });
+    this.referee.throttles.set(`${effect.operationId} ${effect.attempt}`, { at: EPOCH + world.now, afterMs });
     const failure = { code: 'http_429', message: 'slow down' };
     return { effect: false, outcome: { kind: 'retry', failure, afterMs, throttled: true } };
   }

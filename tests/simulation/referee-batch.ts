@@ -5,7 +5,7 @@ import { BATCHES, type SimPayload } from './sim-workload.js';
 import type { World } from './world.js';
 
 /** The notifications that this recipient of the batch really has: found by who they are, not by their ids. */
-export function childrenOf(store: SimStore, batch: WorkRecord, { userId, targets }: BatchItem): readonly WorkRecord[] {
+export function childrenOf(store: SimStore, batch: WorkRecord, { userId, targets }: Pick<BatchItem, 'userId' | 'targets'>): readonly WorkRecord[] {
   const found: WorkRecord[] = [];
   for (const { record } of store.rows.values()) {
     if (record.tenant !== batch.tenant || (record.payload as SimPayload).batchId !== batch.id || record.userId !== userId) continue;
@@ -16,6 +16,15 @@ export function childrenOf(store: SimStore, batch: WorkRecord, { userId, targets
     if (same) found.push(record);
   }
   return found;
+}
+
+/** True where this notification of a batch is there already, under another id. */
+export function hasTwin(store: SimStore, child: WorkRecord): boolean {
+  const { batchId } = child.payload as SimPayload;
+  const batch = batchId === undefined ? undefined : store.row({ tenant: child.tenant, id: batchId })?.record;
+  if (batch === undefined) return false;
+  const { userId, deliveries: targets } = child;
+  return userId !== null && childrenOf(store, batch, { userId, targets }).length > 1;
 }
 
 /** True when every recipient has a notification. */

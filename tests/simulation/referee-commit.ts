@@ -1,7 +1,7 @@
 import type { Delivery, LedgerEntry, WorkRecord } from '../../src/ports/record.js';
 import type { Change, LeaseRef } from '../../src/ports/store.js';
 import type { Finding } from './finding.js';
-import { judgeChoices } from './referee-people.js';
+import { judgeChoices, judgePutOff } from './referee-people.js';
 import type { SimPeople } from './sim-people.js';
 import { expiryOf } from './sim-workload.js';
 
@@ -73,7 +73,7 @@ function judgeDelivery(on: CommitCase, was: Delivery, is: Delivery): readonly Fi
   if (is.reason === 'claims.exhausted' && on.before.barrenClaims <= on.maxClaims) {
     findings.push(['GIVEN_UP_EARLY', `after ${on.before.barrenClaims} barren claims`]);
   }
-  findings.push(...judgeThrottle(on, is, mine));
+  findings.push(...judgeThrottle(on, is, mine), ...judgePutOff(on.people, on.before, is, on.change.events));
   return findings;
 }
 
@@ -91,9 +91,10 @@ function judgeIntent(on: CommitCase, was: Delivery, intent: LedgerEntry): readon
 }
 
 function judgeThrottle(on: CommitCase, is: Delivery, mine: readonly LedgerEntry[]): readonly Finding[] {
-  const asked = on.throttles.get(is.operationId);
+  const heard = mine.find((entry) => entry.result === 'throttled');
+  // An earlier attempt may still be on its way, and be asked for something else.
+  const asked = heard === undefined ? undefined : on.throttles.get(`${is.operationId} ${heard.attempt}`);
   if (asked === undefined || is.status !== 'deferred' || is.dueAt === null) return [];
-  if (!mine.some((entry) => entry.result === 'throttled')) return [];
   // What would be due only after its end is looked at when it ends; it is not sent then.
   const wanted = Math.min(asked.at + asked.afterMs - on.lagMs, expiryOf(on.before) ?? Number.POSITIVE_INFINITY);
   const early = wanted - is.dueAt;

@@ -1,5 +1,5 @@
-import type { Person } from '../../src/ports/people.js';
-import type { RecordEvent, WorkRecord } from '../../src/ports/record.js';
+import type { ChangedPerson, Person } from '../../src/ports/people.js';
+import type { Delivery, RecordEvent, WorkRecord } from '../../src/ports/record.js';
 import type { Finding } from './finding.js';
 import { spanOfPerson } from './quiet.js';
 import type { SimPeople } from './sim-people.js';
@@ -48,20 +48,45 @@ function brokenBy({ record, channel, at, marginMs }: ChoiceCase, person: Person)
   return ['QUIET_IGNORED', `${at - span.from} ms after the start of quiet hours, ${span.until - at} ms before their end`];
 }
 
+/** What waits by choices that the person has replaced, although the change is said to be applied. */
+export function overlookedBy(store: SimStore, { tenant, userId, version }: ChangedPerson): readonly string[] {
+  const found: string[] = [];
+  for (const { record, events } of store.rows.values()) {
+    if (record.tenant !== tenant || record.userId !== userId) continue;
+    for (const delivery of record.deliveries) {
+      const looked = isPutOff(delivery) ? lookedAt(delivery, events) : version;
+      if (looked < version) found.push(`${record.id} waits by version ${looked} of ${version}`);
+    }
+  }
+  return found;
+}
+
+/** Work is put off by choices that were replaced, and the change was applied before: nobody will look at it again. */
+export function judgePutOff(people: SimPeople, record: WorkRecord, is: Delivery, events: readonly RecordEvent[]): readonly Finding[] {
+  if (!isPutOff(is) || record.userId === null) return [];
+  const applied = people.appliedVersion({ tenant: record.tenant, userId: record.userId });
+  const looked = lookedAt(is, events);
+  return looked < applied ? [['CHANGE_FORGOTTEN', `put off by version ${looked}, when ${applied} was applied`]] : [];
+}
+
 /** Long after the last change and the last fault, whatever quiet hours put off was put off by the choices of today. */
 export function judgeChanges(world: World, store: SimStore, people: SimPeople): void {
   for (const { record, events } of store.rows.values()) {
     if (record.userId === null) continue;
     const version = people.get({ tenant: record.tenant, userId: record.userId })?.version ?? 0;
     for (const delivery of record.deliveries) {
-      if (delivery.status !== 'deferred' || delivery.reason !== 'quiet-hours') continue;
-      const judged = events.filter((event) => event.deliveryId === delivery.id && event.rule === 'quiet-hours').at(-1);
-      const looked = versionIn(judged);
+      const looked = isPutOff(delivery) ? lookedAt(delivery, events) : version;
       if (looked < version) world.violate('CHANGE_NOT_APPLIED', `${record.id} waits by version ${looked} of ${version}`);
     }
   }
 }
 
-function versionIn(event: RecordEvent | undefined): number {
-  return Number(event?.detail?.personVersion ?? 0);
+function isPutOff({ status, reason }: Delivery): boolean {
+  return status === 'deferred' && reason === 'quiet-hours';
+}
+
+/** By which version of the person it was put off. */
+function lookedAt({ id }: Delivery, events: readonly RecordEvent[]): number {
+  const judged = events.filter((event) => event.deliveryId === id && event.name === 'deferred' && event.rule === 'quiet-hours').at(-1);
+  return Number(judged?.detail?.personVersion ?? 0);
 }

@@ -1,5 +1,6 @@
 import type { Effect, EffectClass } from '../../src/ports/channel.js';
 import type { PendingWakeUp } from '../../src/ports/outbox.js';
+import type { ChangedPerson } from '../../src/ports/people.js';
 import type { WakeUp } from '../../src/ports/queue.js';
 import type { RecordKey, WorkRecord } from '../../src/ports/record.js';
 import {
@@ -16,8 +17,9 @@ import {
 } from '../../src/ports/store.js';
 import type { Incarnation } from './incarnation.js';
 import { judgeAmend } from './referee-amend.js';
-import { isExpanded } from './referee-batch.js';
+import { hasTwin, isExpanded } from './referee-batch.js';
 import { type CommitCase, judgeCommit, type Throttle } from './referee-commit.js';
+import { overlookedBy } from './referee-people.js';
 import { judgeSend } from './referee-send.js';
 import type { SimPeople } from './sim-people.js';
 import { type Row, rowKey, type SimStore } from './sim-store.js';
@@ -59,6 +61,7 @@ export interface Limits {
  */
 export class Referee {
   private readonly lives = new Map<Incarnation, Life>();
+  /** By operation id and attempt. */
   readonly throttles = new Map<string, Throttle>();
   /** Operation ids whose effect has landed, as the receivers know. */
   readonly landed = new Set<string>();
@@ -105,6 +108,7 @@ export class Referee {
     for (const [index, result] of results.entries()) {
       if (result.outcome !== 'created') continue;
       if (known[index] !== undefined) this.violate('ACCEPTED_TWICE', who, `${result.record.id} was there already`);
+      if (hasTwin(this.store, result.record)) this.violate('CHILD_TWICE', who, `${result.record.id} is another one's notification again`);
       if (result.record.publish !== 'pending') this.violate('NO_OUTBOX', who, `${result.record.id} was stored without a pending wake-up`);
     }
     return results;
@@ -214,6 +218,12 @@ export class Referee {
     if (before.version !== amendment.version) this.violate('STALE_WRITE', who, `${key.id} is amended over another write`);
     if (result.record.lockToken <= before.lockToken) this.violate('TOKEN', who, `${key.id} is amended without a fence`);
     return result;
+  }
+
+  /** A change of someone's choices is said to have reached all that waits. */
+  applied(who: Incarnation, person: ChangedPerson, run: () => void): void {
+    run();
+    for (const detail of overlookedBy(this.store, person)) this.violate('APPLIED_EARLY', who, detail);
   }
 
   read(who: Incarnation, key: RecordKey, record: WorkRecord | null): void {

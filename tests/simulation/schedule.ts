@@ -60,9 +60,10 @@ class Schedule {
     private readonly seed: number,
     private readonly configuration: Configuration,
     tracing = false,
+    hasty = false,
   ) {
     this.rng = new Rng(seed);
-    this.world = new World(this.rng, tracing);
+    this.world = new World(this.rng, tracing, hasty);
     const rates = configuration.calm ? NO_FAULTS : weather(this.rng);
     this.setting = {
       world: this.world,
@@ -290,6 +291,7 @@ class Schedule {
   }
 }
 
-export function runSeed(seed: number, configuration: Configuration, tracing = false): Promise<Verdict> {
-  return new Schedule(seed, configuration, tracing).run();
+/** @param hasty ends the schedule with the first rule that is broken */
+export function runSeed(seed: number, configuration: Configuration, tracing = false, hasty = false): Promise<Verdict> {
+  return new Schedule(seed, configuration, tracing, hasty).run();
 }

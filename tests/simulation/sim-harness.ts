@@ -38,7 +38,7 @@ export function makeSimulated(): Promise<StoreHarness & QueueHarness & PeopleHar
     reader: readerOf(who, store, referee),
     outbox: outboxOf(who, store, referee),
     queue: queue.of(who),
-    people: peopleOf(who, people),
+    people: peopleOf(who, people, referee),
     now: () => storeNow,
     pass: (ms: number) => {
       storeNow += ms;

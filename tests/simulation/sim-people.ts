@@ -1,5 +1,6 @@
 import type { ChangedPerson, Choices, PeopleStore, Person, PersonKey } from '../../src/ports/people.js';
 import type { Incarnation } from './incarnation.js';
+import type { Referee } from './referee.js';
 
 const DOWN = 'store-unavailable';
 
@@ -43,19 +44,23 @@ export class SimPeople {
       .map(({ tenant, userId, version }) => ({ tenant, userId, version }));
   }
 
+  appliedVersion(key: PersonKey): number {
+    return this.applieds.get(nameOf(key)) ?? 0;
+  }
+
   applied(person: ChangedPerson): void {
     if (this.get(person)?.version === person.version) this.applieds.set(nameOf(person), person.version);
   }
 }
 
 /** The store of people as one life of one process sees it. */
-export function peopleOf(who: Incarnation, people: SimPeople): PeopleStore {
+export function peopleOf(who: Incarnation, people: SimPeople, referee: Referee): PeopleStore {
   return {
     get: (key) => who.call('people.get', DOWN, () => people.get(key)),
     getMany: (tenant, userIds) => who.call('people.getMany', DOWN, () => people.getMany(tenant, userIds)),
     put: (key, choices, ifVersion) => who.call('people.put', DOWN, () => people.put(key, choices, ifVersion)),
     changed: (limit) => who.call('people.changed', DOWN, () => people.changed(limit)),
-    applied: (person) => who.call('people.applied', DOWN, () => people.applied(person)),
+    applied: (person) => who.call('people.applied', DOWN, () => referee.applied(who, person, () => people.applied(person))),
   };
 }
 

@@ -35,6 +35,8 @@ export class World {
   constructor(
     readonly rng: Rng,
     private readonly tracing: boolean,
+    /** Nothing more happens once a rule is broken. */
+    private readonly hasty = false,
   ) {}
 
   in(delay: number, run: () => void): Scheduled {
@@ -61,7 +63,7 @@ export class World {
   /** Runs until `enough` says so, nothing is left to happen, or a bound is met. */
   async run(enough: () => boolean, bounds: { readonly steps: number; readonly until: number }): Promise<void> {
     await settled();
-    while (!enough()) {
+    while (!enough() && !(this.hasty && this.violations.length > 0)) {
       const next = this.heap[0];
       if (next === undefined || this.steps >= bounds.steps || next.at > bounds.until) return;
       this.pop();
