@@ -91,6 +91,30 @@ describe('An assignment of a checklist', () => {
   });
 });
 
+/**
+ * The load test as the checklist has it but for its length. Whether a machine that runs all tests at once is quick enough
+ * is not the question here; that it judges, and finds nothing lost or doubled, is.
+ */
+async function loadTest(command: string): Promise<void> {
+  const files = `--history=${join(place, 'history.jsonl')} --report=${join(place, 'report.html')}`;
+  const short = `${command.replace(/--duration=\d+/, '--duration=2')} --skip-baselines ${files}`;
+  const { stdout } = await run('bash', ['-c', short], { env: bareEnvironment() }).catch((error: { stdout: string }) => error);
+  expect(stdout).toMatch(/^ {2}duplicates +0 /m);
+  expect(stdout).toMatch(/^ {2}lost +0$/m);
+  expect(stdout).toMatch(/^(PASSED|FAILED)$/m);
+}
+
+/** On the data of a server that has come and gone. */
+async function verifyDuplicates(command: string): Promise<void> {
+  const env = { SERVER_PORT: '0', DATA_DIR: mkdtempSync(join(place, 'data-')) };
+  const server = await start('npm start', env);
+  const id = await send(server);
+  while ((await statusOf(server, id)) !== 'delivered');
+  await server.stop('SIGTERM');
+  const { stdout } = await run('bash', ['-c', command], { env: bareEnvironment(env) });
+  expect(stdout).toMatch(/^ {2}duplicates +0$/m);
+}
+
 /** Commands that end by themselves, in an order in which they make sense. */
 const ONE_SHOT: ReadonlyMap<string, () => Promise<unknown>> = new Map([
   ['npm run build', () => run('bash', ['-c', 'npm run build'], { env: bareEnvironment() })],
@@ -100,6 +124,10 @@ const ONE_SHOT: ReadonlyMap<string, () => Promise<unknown>> = new Map([
   ['npm run lint', () => run('bash', ['-c', 'npm run lint'], { env: bareEnvironment(), maxBuffer: 16 * 1024 * 1024 })],
   ['cp .env.template .env', () => inCopy('cp .env.template .env')],
   ['source .env', () => inCopy('cp .env.template .env && source .env && test "$LOG_LEVEL" = info')],
+  ...['npm run load-test -- --duration=600 --rate=12 --users=10000', 'npm run load-test -- --duration=300 --rate=25'].map(
+    (command): [string, () => Promise<unknown>] => [command, () => loadTest(command)],
+  ),
+  ['npm run verify:duplicates', () => verifyDuplicates('npm run verify:duplicates')],
   ['npm run config:check', async () => expect((await checked('npm run config:check')).stdout).toContain('all is well')],
   [
     'npm run config:check -- --probe',
