@@ -1,5 +1,5 @@
 import type { History } from '../../ports/reader.js';
-import type { Detail, RecordEvent, WorkRecord } from '../../ports/record.js';
+import type { RecordEvent, WorkRecord } from '../../ports/record.js';
 import type { NextWindow } from './quiet-hours.js';
 import { REASONS, RULE_REASONS } from './reasons.js';
 import { type Facts, factsOf } from './rules.js';
@@ -54,7 +54,7 @@ function eventView(record: WorkRecord, event: RecordEvent, nextWindow: NextWindo
     inputs: inIso(changed),
     decision: inIso(decision),
   }));
-  return { ...told, ...of, detail: without(facts, detail), inputs: inIso(facts), wouldHaveChanged };
+  return { ...told, ...of, detail, inputs: inIso(facts), wouldHaveChanged };
 }
 
 function whyOf(rule: string): string | null {
@@ -70,10 +70,6 @@ function factsIn(record: WorkRecord, { rule, detail = {}, deliveryId, at }: Reco
   const kept = Object.keys(facts).map((name) => [name, detail[name]]);
   // Written by this workload, each under the name of the fact that it is.
   return { ...facts, ...(Object.fromEntries(kept.filter(([, value]) => value !== undefined)) as Partial<Facts>) };
-}
-
-function without(facts: Facts, detail: Detail): Detail {
-  return Object.fromEntries(Object.entries(detail).filter(([name]) => !Object.hasOwn(facts, name)));
 }
 
 function inIso(values: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
