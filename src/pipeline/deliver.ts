@@ -105,7 +105,8 @@ class Pass {
     const ruling = this.rule(current);
     if (ruling.kind !== 'send') return this.obey(ruling, current, carried);
     const provider = channel.provider(current.recipient);
-    const place = await this.deps.places.take(provider, channel.concurrency);
+    const { tenant, userId } = this.lease.record;
+    const place = await this.deps.places.take(provider, channel.concurrency, `${tenant}\n${userId ?? ''}`);
     if ('retryInMs' in place) return this.putOff(current, 'provider.busy', this.lease.now() + place.retryInMs, carried);
     try {
       return await this.attempt(current, channel, provider, carried);

@@ -8,15 +8,22 @@ const PUT_OFF_MAX_MS = 60_000;
 /** A place, to be given back; or none for now, and when to ask again. */
 export type Place = { readonly leave: () => void } | { readonly retryInMs: number };
 
-/** Places at providers: as many calls at a time as each can really take. First come, first served. */
+/**
+ * Places at providers: as many calls at a time as each can really take. Whoever waits is served in turns, one for each
+ * user, and within a user's first come, first served: a flood waits behind itself.
+ */
 export interface Places {
-  /** @param most undefined: there is always a place */
-  take(provider: string, most: number | undefined): Promise<Place>;
+  /**
+   * @param most undefined: there is always a place
+   * @param user whose turn it uses; anything that tells users apart
+   */
+  take(provider: string, most: number | undefined, user: string): Promise<Place>;
 }
 
 interface Line {
   taken: number;
-  readonly waiting: Set<() => void>;
+  /** By user, in the order of their turns. Nobody is in it who waits for nothing. */
+  readonly waiting: Map<string, Set<() => void>>;
   /** How many were put off and have not been seen since: the line that does not stand here. */
   elsewhere: number;
 }
@@ -34,7 +41,7 @@ export function createPlaces(timers: Timers, chance: Chance): Places {
     line.elsewhere = Math.max(0, line.elsewhere - 1);
     const leave = (): void => {
       // The place is handed over, not given back and taken again: nobody can slip in between.
-      const [next] = line.waiting;
+      const next = nextInTurn(line);
       if (next !== undefined) {
         next();
         return;
@@ -52,31 +59,50 @@ export function createPlaces(timers: Timers, chance: Chance): Places {
   };
 
   /** True: the place is ours. False: nobody left in time. */
-  const standIn = (line: Line): Promise<boolean> =>
+  const standIn = (line: Line, user: string): Promise<boolean> =>
     new Promise((resolve) => {
       const timer = timers.after(LINE_MS, () => {
-        line.waiting.delete(called);
+        goFrom(line, user, called);
         resolve(false);
       });
       const called = (): void => {
-        line.waiting.delete(called);
         timer.cancel();
         resolve(true);
       };
-      line.waiting.add(called);
+      const own = line.waiting.get(user);
+      if (own === undefined) line.waiting.set(user, new Set([called]));
+      else own.add(called);
     });
 
   return {
-    async take(provider, most) {
+    async take(provider, most, user) {
       if (most === undefined) return { leave: () => {} };
-      const line = lines.get(provider) ?? { taken: 0, waiting: new Set(), elsewhere: 0 };
+      const line = lines.get(provider) ?? { taken: 0, waiting: new Map(), elsewhere: 0 };
       lines.set(provider, line);
       if (line.taken < most) {
         line.taken += 1;
         return placeIn(line, provider);
       }
       if (line.elsewhere > 0) return putOff(line, most);
-      return (await standIn(line)) ? placeIn(line, provider) : putOff(line, most);
+      return (await standIn(line, user)) ? placeIn(line, provider) : putOff(line, most);
     },
   };
+}
+
+/** Takes the one whose turn it is out of the line; their user's next turn comes after everybody else's. */
+function nextInTurn({ waiting }: Line): (() => void) | undefined {
+  const [first] = waiting;
+  if (first === undefined) return undefined;
+  const [user, own] = first;
+  const [next] = own;
+  waiting.delete(user);
+  if (next !== undefined) own.delete(next);
+  if (own.size > 0) waiting.set(user, own);
+  return next;
+}
+
+function goFrom({ waiting }: Line, user: string, who: () => void): void {
+  const own = waiting.get(user);
+  own?.delete(who);
+  if (own?.size === 0) waiting.delete(user);
 }

@@ -33,7 +33,8 @@ export interface Consumption {
  * A queue that declares itself fair hands out what waits in turns: of one priority, one wake-up for each user (of each
  * tenant) who has something waiting, then round again, however much any one of them has published and however long ago.
  * So with n users in the queue nobody waits for more than n others between two of their own. What is nobody's takes
- * turns as one user of its tenant. A turn is a hand-out: what a consumer holds already is not taken back.
+ * turns as one user of its tenant. A turn is a hand-out: what a consumer holds already is not taken back. So that somebody
+ * always has a turn to come, no user has more than three quarters (rounded up) of a consumer's prefetch; nobody's may.
  */
 export interface WakeUpQueue {
   /** Resolves when the queue has them safely. Rejects with `SignalboxError` (`queue-unavailable`); some may then have got through. */

@@ -28,6 +28,24 @@ export function takingTurns({ harness, features }: Given): void {
     expect(first.filter((id) => id.startsWith('a'))).toEqual(['a1', 'a2']);
   });
 
+  fairly('a part of each prefetch is kept free of any one user', async () => {
+    const { queue } = harness();
+    await queue.publish(flood(30));
+    const taker = new Taker(queue, 8);
+    await taker.until(6);
+    expect(await queue.depth()).toEqual({ waiting: 24, taken: 6 });
+    await queue.publish(others);
+    await taker.until(8);
+    expect(taker.ids.slice(6)).toEqual(['a1', 'b1']);
+    await taker.at(6).ack();
+    await taker.until(9);
+    expect(taker.ids[8]).toBe('c1');
+    await taker.at(0).release(0);
+    // A hand of the flooder's is free, but others come before its turn.
+    await taker.until(10);
+    expect(await queue.depth()).toEqual({ waiting: 27, taken: 8 });
+  });
+
   fairly('nobody has a turn of its own, and so has each tenant of a user of the same name', async () => {
     const { queue } = harness();
     await queue.publish(flood(50));

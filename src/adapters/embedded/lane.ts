@@ -11,6 +11,8 @@ const READ_AT_MOST = 500;
 /** A wake-up's row, as held in memory. */
 export interface Entry extends WakeUp {
   readonly seq: number;
+  /** Whose turns it uses: a user's of a tenant; just the tenant's where it is nobody's. */
+  readonly whose: string;
   redeliveries: number;
   /** Published once more while it was taken: settling it must not forget it. */
   again: boolean;
@@ -18,7 +20,7 @@ export interface Entry extends WakeUp {
 
 /** What waits for one user of one tenant, oldest first. */
 interface Line {
-  readonly name: string;
+  readonly whose: string;
   readonly tenant: string;
   readonly userId: string | null;
   entries: Entry[];
@@ -58,7 +60,10 @@ export class Lane {
     const users = database.prepare(
       'SELECT tenant, user_id AS userId FROM wake_ups WHERE urgent = ? GROUP BY tenant, user_id ORDER BY min(seq)',
     );
-    for (const user of users.all(this.#urgent)) this.#lineOf(user as Pick<Line, 'tenant' | 'userId'>).more = true;
+    for (const user of users.all(this.#urgent)) {
+      const { tenant, userId } = user as Pick<Line, 'tenant' | 'userId'>;
+      this.#lineOf({ tenant, userId, whose: whoseIs(tenant, userId) }).more = true;
+    }
   }
 
   /** A row that was written just now: in the order of their numbers. */
@@ -80,25 +85,22 @@ export class Lane {
     this.#hold(this.#lineOf(entry), entry);
   }
 
-  /** The next in turn. */
-  shift(): Entry | undefined {
-    for (let line = this.#first; line !== undefined; line = this.#first) {
+  /** The next in turn of those who may have one now. */
+  shift(may: (line: { readonly whose: string; readonly userId: string | null }) => boolean): Entry | undefined {
+    let refused: Line | undefined;
+    for (let line = this.#first; line !== undefined && line !== refused; line = this.#first) {
       if (line.head === line.entries.length && line.more) this.#read(line);
       const entry = line.entries[line.head];
       this.#unlink(line);
       if (entry === undefined) {
-        this.#lines.delete(line.name);
-        continue;
+        this.#lines.delete(line.whose);
+      } else if (may(line)) {
+        this.#leave(line);
+        return entry;
+      } else {
+        refused ??= line;
+        this.#link(line);
       }
-      this.#held -= 1;
-      line.head += 1;
-      if (line.head === line.entries.length && !line.more) this.#lines.delete(line.name);
-      else this.#link(line);
-      if (line.head >= READ_AT_MOST) {
-        line.entries = line.entries.slice(line.head);
-        line.head = 0;
-      }
-      return entry;
     }
     return undefined;
   }
@@ -107,19 +109,29 @@ export class Lane {
     return this.#priority === 'urgent' ? 1 : 0;
   }
 
+  /** Its first is handed out; what is left stands behind all others. */
+  #leave(line: Line): void {
+    this.#held -= 1;
+    line.head += 1;
+    if (line.head === line.entries.length && !line.more) this.#lines.delete(line.whose);
+    else this.#link(line);
+    if (line.head >= READ_AT_MOST) {
+      line.entries = line.entries.slice(line.head);
+      line.head = 0;
+    }
+  }
+
   #hold(line: Line, entry: Entry): void {
     line.entries.push(entry);
     this.#held += 1;
   }
 
   /** Their line; a new one stands behind all others. */
-  #lineOf({ tenant, userId }: Pick<Line, 'tenant' | 'userId'>): Line {
-    // A tenant's name has no line break in it: no two lines share a name.
-    const name = userId === null ? tenant : `${tenant}\n${userId}`;
-    let line = this.#lines.get(name);
+  #lineOf({ tenant, userId, whose }: Pick<Line, 'tenant' | 'userId' | 'whose'>): Line {
+    let line = this.#lines.get(whose);
     if (line === undefined) {
-      line = { name, tenant, userId, entries: [], head: 0, cursor: 0, more: false, next: undefined };
-      this.#lines.set(name, line);
+      line = { whose, tenant, userId, entries: [], head: 0, cursor: 0, more: false, next: undefined };
+      this.#lines.set(whose, line);
       this.#link(line);
     }
     return line;
@@ -140,15 +152,20 @@ export class Lane {
 
   #read(line: Line): void {
     const limit = Math.max(1, Math.min(READ_AT_MOST, WINDOW - this.#held));
-    const { tenant, userId, cursor } = line;
+    const { tenant, userId, whose, cursor } = line;
     const rows = this.#group.readNow(() => this.#rowsOf.all(this.#urgent, tenant, userId, cursor, limit)) as Pick<
       Entry,
       'seq' | 'id' | 'workload'
     >[];
-    line.entries = rows.map((row) => ({ ...row, tenant, userId, priority: this.#priority, redeliveries: 0, again: false }));
+    line.entries = rows.map((row) => ({ ...row, tenant, userId, whose, priority: this.#priority, redeliveries: 0, again: false }));
     line.head = 0;
     line.cursor = rows.at(-1)?.seq ?? cursor;
     line.more = rows.length === limit;
     this.#held += rows.length;
   }
+}
+
+/** A tenant's name has no line break in it: no two share one. */
+export function whoseIs(tenant: string, userId: string | null): string {
+  return userId === null ? tenant : `${tenant}\n${userId}`;
 }

@@ -3,16 +3,21 @@ import type { Timer, Timers } from '../../ports/clock.js';
 import type { Consumption, TakenWakeUp, WakeUp, WakeUpQueue } from '../../ports/queue.js';
 import type { RecordKey } from '../../ports/record.js';
 import type { GroupCommit } from './group-commit.js';
-import { type Entry, Lane } from './lane.js';
+import { type Entry, Lane, whoseIs } from './lane.js';
 import type { Database, Statement } from './sqlite.js';
 
 /** A wake-up that could not be forgotten because the disk was full is handed out again after this long. */
 const UNFORGOTTEN_MS = 1000;
+/** Of a consumer's hands, for one user: turns help nobody while every hand waits for a slow provider of one flooder's. */
+const ONE_USERS_SHARE = 0.75;
 
 interface Consumer {
   readonly prefetch: number;
   readonly take: (wakeUps: readonly TakenWakeUp[]) => void;
+  /** Of the prefetch, for one user. */
+  readonly most: number;
   held: number;
+  readonly heldBy: Map<string, number>;
 }
 
 /**
@@ -70,7 +75,7 @@ export class EmbeddedQueue implements WakeUpQueue {
   }
 
   consume(prefetch: number, take: (wakeUps: readonly TakenWakeUp[]) => void): Consumption {
-    const consumer: Consumer = { prefetch, take, held: 0 };
+    const consumer: Consumer = { prefetch, take, most: Math.ceil(prefetch * ONE_USERS_SHARE), held: 0, heldBy: new Map() };
     this.#consumers.push(consumer);
     this.#dispatchSoon();
     return {
@@ -101,7 +106,7 @@ export class EmbeddedQueue implements WakeUpQueue {
     if (taken !== undefined) taken.again = true;
     const seq = this.#nextSeq;
     this.#nextSeq += 1;
-    return { tenant, id, workload, priority, userId, seq, redeliveries: 0, again: false };
+    return { tenant, id, workload, priority, userId, whose: whoseIs(tenant, userId), seq, redeliveries: 0, again: false };
   }
 
   #arrived(entry: Entry): void {
@@ -141,18 +146,19 @@ export class EmbeddedQueue implements WakeUpQueue {
   #takeFor(consumer: Consumer): TakenWakeUp[] {
     const batch: TakenWakeUp[] = [];
     while (consumer.held < consumer.prefetch) {
-      const entry = this.#next();
+      const entry = this.#next(consumer);
       if (entry === undefined) break;
-      consumer.held += 1;
+      hold(consumer, entry, 1);
       this.#taken.set(nameOf(entry), entry);
       batch.push(this.#handOut(entry, consumer));
     }
     return batch;
   }
 
-  #next(): Entry | undefined {
+  #next({ heldBy, most }: Consumer): Entry | undefined {
+    const may = ({ whose, userId }: Pick<Entry, 'whose' | 'userId'>): boolean => userId === null || (heldBy.get(whose) ?? 0) < most;
     try {
-      return this.#urgent.shift() ?? this.#normal.shift();
+      return this.#urgent.shift(may) ?? this.#normal.shift(may);
     } catch {
       // The file could not be read: whoever owns it has been told, and nothing is handed out any more.
       return undefined;
@@ -200,14 +206,14 @@ export class EmbeddedQueue implements WakeUpQueue {
   #forgotten(entry: Entry, consumer: Consumer): void {
     this.#rows -= 1;
     this.#taken.delete(nameOf(entry));
-    consumer.held -= 1;
+    hold(consumer, entry, -1);
     this.#dispatchSoon();
   }
 
   #giveBack(entry: Entry, consumer: Consumer, delayMs: number): void {
     if (this.#closed) return;
     this.#taken.delete(nameOf(entry));
-    consumer.held -= 1;
+    hold(consumer, entry, -1);
     // Published again means a first delivery of its own.
     entry.redeliveries = entry.again ? 0 : entry.redeliveries + 1;
     const due = entry.again ? 0 : delayMs;
@@ -224,6 +230,13 @@ export class EmbeddedQueue implements WakeUpQueue {
     }
     this.#dispatchSoon();
   }
+}
+
+function hold(consumer: Consumer, { whose }: Entry, more: 1 | -1): void {
+  consumer.held += more;
+  const own = (consumer.heldBy.get(whose) ?? 0) + more;
+  if (own === 0) consumer.heldBy.delete(whose);
+  else consumer.heldBy.set(whose, own);
 }
 
 function nameOf(key: RecordKey): string {
