@@ -62,7 +62,7 @@ function atOtherTimes(facts: Facts, nextWindow: NextWindow | null): readonly Var
 }
 
 /** The quiet hours as the person set them; null where the facts have none. */
-export function quietHoursOf({ quietStart, quietEnd, quietTimeZone, quietDays }: Facts): QuietHours | null {
+function quietHoursOf({ quietStart, quietEnd, quietTimeZone, quietDays }: Facts): QuietHours | null {
   if (quietStart === null || quietEnd === null || quietTimeZone === null) return null;
   const named = (quietDays ?? '').split(',');
   return { start: quietStart, end: quietEnd, timeZone: quietTimeZone, days: DAYS.filter((day) => named.includes(day)) };

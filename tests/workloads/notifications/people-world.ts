@@ -16,10 +16,10 @@ import { World } from '../../simulation/world.js';
 
 /** When this world begins. */
 export const BEGIN = Date.UTC(2030, 0, 1);
-export const TENANT = 'default';
+const TENANT = 'default';
 const DAY = 86_400_000;
 
-export const SETTINGS: PipelineSettings = {
+const SETTINGS: PipelineSettings = {
   leaseMs: 30_000,
   heartbeatMs: 10_000,
   leaseCapMs: 300_000,
@@ -40,7 +40,7 @@ export const SETTINGS: PipelineSettings = {
 /** What is kept free before a window: a call may last its time limit, and its intent is stored first. */
 export const MARGIN_MS = SETTINGS.sendTimeoutMs + 1000;
 
-export const CRITICAL = ['security', 'account'];
+const CRITICAL = ['security', 'account'];
 
 /** One call of a channel, on the store's clock. */
 export interface Call {

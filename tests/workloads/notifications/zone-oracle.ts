@@ -15,7 +15,7 @@ export interface Shift {
 }
 
 /** Reads a zone's offset off a formatted date. */
-export function offsetsOf(timeZone: string): (at: number) => number {
+function offsetsOf(timeZone: string): (at: number) => number {
   const format = new Intl.DateTimeFormat('en-US', {
     timeZone,
     hourCycle: 'h23',
@@ -56,7 +56,7 @@ export function shiftsOf(timeZone: string, from: number, until: number): readonl
   return shifts;
 }
 
-export function offsetIn(shifts: readonly Shift[], at: number): number {
+function offsetIn(shifts: readonly Shift[], at: number): number {
   let offset = shifts[0]?.offset ?? 0;
   for (const shift of shifts) if (shift.at <= at) offset = shift.offset;
   return offset;
