@@ -12,12 +12,18 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
   {
     name: 'choices-not-looked-up',
     why: 'what people chose after their work was accepted is ignored',
-    patches: [{ file: DELIVER, search: 'if (circumstances !== undefined) this.circumstances = await circumstances;', replace: 'await circumstances;' }],
+    patches: [
+      {
+        file: DELIVER,
+        search: 'if (circumstances !== undefined) this.circumstances = await circumstances;',
+        replace: 'await circumstances;',
+      },
+    ],
   },
   {
     name: 'quiet-hours-looked-at-only-before-the-line',
     why: 'what stands in line when quiet hours begin is sent into them',
-    config: 'slow',
+    config: 'calm-slow',
     patches: [
       {
         file: DELIVER,
@@ -68,7 +74,7 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
   {
     name: 'batch-child-under-a-new-id',
     why: 'a step that is repeated notifies its recipients twice',
-    patches: [{ file: BATCH, search: '    key: `${id}:${item.index}`,\n', replace: '    key: null,\n' }],
+    patches: [{ file: BATCH, search: '    operation: EXPANSION,\n', replace: '    operation: EXPANSION + batch.version,\n' }],
   },
   {
     name: 'batch-done-before-its-last-child',
@@ -101,7 +107,11 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
     name: 'redrive-counts-afresh-under-the-old-name',
     why: 'two attempts of one operation have one number: the ledger cannot tell which of them had which outcome',
     patches: [
-      { file: REDRIVE, search: 'return { ...back, forgiven: delivery.attempts };', replace: 'return { ...back, attempts: 0, forgiven: 0 };' },
+      {
+        file: REDRIVE,
+        search: 'return { ...back, forgiven: delivery.attempts };',
+        replace: 'return { ...back, attempts: 0, forgiven: 0 };',
+      },
     ],
   },
   {

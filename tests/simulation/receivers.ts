@@ -38,7 +38,7 @@ export class Receivers {
       name: effectClass,
       effectClass,
       // Fewer than a batch brings, so that deliveries stand in line for a place.
-      ...(effectClass === 'neither' ? { concurrency: 2 } : {}),
+      ...(effectClass === 'neither' ? { concurrency: 1 } : {}),
       provider: (recipient) => `${effectClass}:${recipient.charCodeAt(recipient.length - 1) % 2}`,
       send: (effect, signal) => this.send(who, effect, effectClass, signal),
     };

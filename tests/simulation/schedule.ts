@@ -122,7 +122,7 @@ class Schedule {
   private letPeopleAct(): void {
     const { world, rng } = this;
     if (rng.happens(0.5)) {
-      for (let change = rng.between(1, 3); change > 0; change -= 1) {
+      for (let change = rng.between(2, 4); change > 0; change -= 1) {
         const [tenant, userId] = [rng.pick(TENANTS), rng.pick(USERS)];
         world.in(rng.happens(0.4) ? 0 : rng.between(0, FAULTY_MS - 1000), () => this.persons.choose(tenant, userId));
       }

@@ -17,7 +17,7 @@ export { BATCHES, NOTIFICATIONS };
 export const CRITICAL = 'security';
 
 /** Recipients of a batch in one step. */
-export const STEP = 2;
+const STEP = 2;
 
 /** What a simulated item carries besides its content. */
 export interface Nature {

@@ -40,9 +40,16 @@ describe('the pipeline on simulated ports', () => {
     ] as const) {
       expect([name, faults(name) > 20]).toEqual([name, true]);
     }
-    const states = ['delivered', 'expired', 'cancelled', 'dead', 'held', 'absorbed', 'uncertain'] as const;
+    const states = ['delivered', 'skipped', 'expired', 'cancelled', 'dead', 'held', 'absorbed', 'uncertain'] as const;
     for (const name of states) {
       const count = verdicts.reduce((sum, { report }) => sum + report.balance[name], 0);
+      expect([name, count > 5]).toEqual([name, true]);
+    }
+  });
+
+  it('puts off, reconsiders, expands, resolves and redrives within 200 schedules', () => {
+    for (const name of ['quiet', 'reconsidered', 'batches', 'children', 'resolved', 'redriven', 'redrivenInDoubt', 'backOnDesk'] as const) {
+      const count = verdicts.reduce((sum, { covered }) => sum + covered[name], 0);
       expect([name, count > 5]).toEqual([name, true]);
     }
   });
