@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import express from 'express';
 import request from 'supertest';
 import { type Choices, DAYS, type QuietHours } from '../../../src/ports/people.js';
@@ -76,6 +76,9 @@ function sendRandomly(world: PeopleWorld, random: Seeded): void {
   }
 }
 
+/** Each looks at some ten thousand decisions. */
+jest.setTimeout(120_000);
+
 describe('Two thousand random people, notifications and times, explained to a client', () => {
   const interpreter = new Interpreter();
   let explanations: Explanation[] = [];
@@ -103,7 +106,7 @@ describe('Two thousand random people, notifications and times, explained to a cl
     decisions = explanations.flatMap(({ events }) =>
       events.flatMap((told) => (told.inputs?.now === undefined ? [] : [{ told, inputs: told.inputs }])),
     );
-  }, 120_000);
+  });
 
   afterAll(() => {
     explanations = [];

@@ -113,4 +113,4 @@ test('In five weeks of changing clocks nobody is disturbed in their quiet hours 
   // Not by never being asked: much had to wait, and much that was urgent did not.
   expect(waited).toBeGreaterThan(PEOPLE / 2);
   expect(urgentInQuiet).toBeGreaterThan(PEOPLE / 10);
-});
+}, 120_000);
