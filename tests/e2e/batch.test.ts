@@ -48,18 +48,20 @@ describe('A batch of recipients in one call', () => {
     app.send<T>('POST', '/api/v1/notifications/batch', body, headers);
   const show = (id: string, query = '') => app.get<Shown>(`/api/v1/notifications/batches/${id}${query}`);
 
-  /** All items of a batch, page by page, once each is in this state. */
-  const untilAll = (id: string, status: string) =>
-    eventually(async () => {
-      const items: Shown['items'][number][] = [];
-      for (let cursor: string | null = ''; cursor !== null; ) {
-        const { body }: { body: Shown } = await show(id, `?limit=100${cursor === '' ? '' : `&cursor=${cursor}`}`);
-        items.push(...body.items);
-        if (body.items.some((item) => item.status !== status)) return null;
-        cursor = body.nextCursor;
-      }
-      return items;
-    }, 60_000);
+  /** All items of a batch, page by page, once each is in this state, which they do not leave any more. */
+  const untilAll = async (id: string, status: string) => {
+    const items: Shown['items'][number][] = [];
+    for (let cursor: string | null = ''; cursor !== null; ) {
+      const query: string = `?limit=100${cursor === '' ? '' : `&cursor=${cursor}`}`;
+      const page = await eventually(async () => {
+        const { body } = await show(id, query);
+        return body.items.every((item) => item.status === status) ? body : null;
+      }, 60_000);
+      items.push(...page.items);
+      cursor = page.nextCursor;
+    }
+    return items;
+  };
 
   it('of a thousand is answered at once, and each who is valid gets exactly one notification', async () => {
     const recipients = Array.from({ length: 1000 }, (_, at) => recipient(`many-${at}`));

@@ -5,11 +5,7 @@ import { BATCHES, type SimPayload } from './sim-workload.js';
 import type { World } from './world.js';
 
 /** The notifications that this recipient of the batch really has: found by who they are, not by their ids. */
-function childrenOf(
-  store: SimStore,
-  batch: WorkRecord,
-  { userId, targets }: Pick<BatchItem, 'userId' | 'targets'>,
-): readonly WorkRecord[] {
+function childrenOf(store: SimStore, batch: WorkRecord, { userId, targets }: Pick<BatchItem, 'userId' | 'targets'>): readonly WorkRecord[] {
   const found: WorkRecord[] = [];
   for (const { record } of store.rows.values()) {
     if (record.tenant !== batch.tenant || (record.payload as SimPayload).batchId !== batch.id || record.userId !== userId) continue;
