@@ -3,6 +3,12 @@
 import { existsSync } from 'node:fs';
 import { ensureBuilt } from '../scripts/build.mjs';
 
+// Whoever reads has seen enough, as `| head` does: that is no failure.
+process.stdout.on('error', (error) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
+
 await ensureBuilt(true);
 const entry = new URL('../dist/cli/main.js', import.meta.url);
 if (existsSync(entry)) {

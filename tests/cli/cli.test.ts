@@ -136,4 +136,10 @@ describe('npx signalbox', () => {
     expect(ran.status).toBe(1);
     expect(ran.stderr).toContain('no answer from');
   });
+
+  test('ends well when its reader has seen enough', () => {
+    const line = `set -o pipefail; node bin/signalbox.mjs --help | head -c 1; node bin/signalbox.mjs --help | true`;
+    const ran = spawnSync('bash', ['--norc', '-c', line], { encoding: 'utf8', env: { PATH: process.env['PATH'] } });
+    expect({ status: ran.status, out: ran.stdout, err: ran.stderr.replace(/^built .*\n/, '') }).toEqual({ status: 0, out: 'U', err: '' });
+  });
 });
