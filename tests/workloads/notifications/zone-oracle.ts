@@ -14,8 +14,12 @@ export interface Shift {
   readonly offset: number;
 }
 
-/** Reads a zone's offset off a formatted date. */
-function offsetsOf(timeZone: string): (at: number) => number {
+/** Making one takes longer than using it a hundred times. */
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+function formatOf(timeZone: string): Intl.DateTimeFormat {
+  const known = formats.get(timeZone);
+  if (known !== undefined) return known;
   const format = new Intl.DateTimeFormat('en-US', {
     timeZone,
     hourCycle: 'h23',
@@ -26,6 +30,13 @@ function offsetsOf(timeZone: string): (at: number) => number {
     minute: 'numeric',
     second: 'numeric',
   });
+  formats.set(timeZone, format);
+  return format;
+}
+
+/** Reads a zone's offset off a formatted date. */
+function offsetsOf(timeZone: string): (at: number) => number {
+  const format = formatOf(timeZone);
   return (at) => {
     const [month = 0, day = 0, year = 0, hour = 0, minute = 0, second = 0] = (format.format(at).match(/\d+/g) ?? []).map(Number);
     return Date.UTC(year, month - 1, day, hour, minute, second) - (at - (((at % 1000) + 1000) % 1000));
