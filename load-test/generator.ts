@@ -51,7 +51,7 @@ interface Accepted {
 }
 
 /** Far more than any server that keeps up has; beyond it the load would measure our own memory. */
-export const IN_FLIGHT_MAX = 20_000;
+const IN_FLIGHT_MAX = 20_000;
 const PATH = '/api/v1/notifications';
 /** How long after the first answer a late repeat comes. */
 const REPEAT_AFTER_MS = 250;

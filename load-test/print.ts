@@ -51,7 +51,7 @@ function latencyRows(named: readonly (readonly [string, Summary])[]): string {
 }
 
 /** A share or a multiple, whichever reads better. */
-export function ratio(value: number): string {
+function ratio(value: number): string {
   if (!Number.isFinite(value)) return '-';
   return value < 1 ? `${(value * 100).toFixed(1)} %` : `${value.toFixed(1)} ×`;
 }
