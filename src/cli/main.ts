@@ -8,6 +8,7 @@ import { addDesk } from './desk.js';
 import { addDlq } from './dlq.js';
 import { addExplain } from './explain.js';
 import { addHeld } from './held.js';
+import { addInbox } from './inbox.js';
 import { addPrefs } from './prefs.js';
 import { addQueue } from './queue.js';
 import { addSend } from './send.js';
@@ -71,6 +72,7 @@ function createProgram(finish: Finish): Command {
   addDesk(program);
   addQueue(program);
   addPrefs(program);
+  addInbox(program);
   addConfig(program, finish);
   addDemo(program, finish);
   return program;

@@ -45,6 +45,7 @@ describe('A command line that is not understood ends with 2 and one line that sa
     [['held', 'resolve', '--as', 'lost', 'one'], 'Allowed choices are delivered, resend, dead'],
     [['held', 'list', '--fingerprint', 'x'], "unknown option '--fingerprint'"],
     [['queue'], 'name a command of queue'],
+    [['inbox', 'read', 'ada', '--up-to', '0'], 'must be a whole number'],
     [['prefs', 'set', 'ada'], 'give either a --file or what to change'],
     [['prefs', 'set', 'ada', '--file', '/nowhere', '--off', 'sms'], 'give either a --file or what to change'],
     [['prefs', 'set', 'ada', '--file', '/nowhere.json'], '/nowhere.json cannot be read'],
@@ -77,7 +78,21 @@ describe('Help', () => {
     'desk cancel',
     'desk audit',
   ];
-  const others = ['', 'send', 'get', 'explain', 'tail', 'queue depth', 'prefs get', 'prefs set', 'config check', 'demo'];
+  const others = [
+    '',
+    'send',
+    'get',
+    'explain',
+    'tail',
+    'queue depth',
+    'inbox',
+    'inbox list',
+    'inbox read',
+    'prefs get',
+    'prefs set',
+    'config check',
+    'demo',
+  ];
   test.each([...others, ...groups, ...desk])('of signalbox %s has examples and ends with 0', async (command) => {
     const { code, out, err } = await signalbox(...command.split(' ').filter((word) => word !== ''), '--help');
     expect({ code, err }).toEqual({ code: 0, err: '' });

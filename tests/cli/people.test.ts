@@ -109,6 +109,19 @@ describe('signalbox send', () => {
   });
 });
 
+describe('signalbox inbox', () => {
+  test('lists what a person finds, and marks it as read', async () => {
+    for (const body of ['One', 'Two']) {
+      const told = await cli('send', '--user', 'finn', '--in-app', '--body', body, '--json');
+      await untilStatus(app, (JSON.parse(told) as { readonly notificationId: string }).notificationId, ['delivered']);
+    }
+    expect(await cli('inbox', 'list', 'finn')).toMatch(/^2 {2}\S+ {2}new {2}Two\n1 {2}\S+ {2}new {2}One\n$/);
+    expect(await cli('inbox', 'read', 'finn', '--up-to', '1')).toBe('1 marked as read, 1 unread\n');
+    expect(await cli('inbox', 'list', 'finn', '--unread')).toMatch(/^2 [^\n]*Two\n$/);
+    expect(await cli('inbox', 'list', 'nobody')).toBe('nothing there\n');
+  });
+});
+
 describe('signalbox queue and config', () => {
   test('tell how much waits', async () => {
     expect(await cli('queue', 'depth')).toMatch(/wake-ups waiting +\d+\n[\s\S]*oldest overdue by +\d+ ms/);
