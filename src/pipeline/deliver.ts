@@ -74,14 +74,24 @@ class Pass {
     const due = open.filter((delivery) => cancelled || delivery.intentAt !== null || (delivery.dueAt !== null && delivery.dueAt <= now));
     if (due.length === 0) return this.write({ deliveries: [], ledger: [], events: [], release: true });
     this.left = due.length;
-    // Read under the lease: whoever changes them afterwards finds the record held, and comes back to it.
-    const circumstances = this.workload.circumstances?.(lease.record);
-    if (circumstances !== undefined) this.circumstances = await circumstances;
+    await this.lookAround();
     // All are waited for, also when one fails: the lease must not be dropped under a call that is under way.
     const results = await Promise.allSettled(due.map((delivery) => this.one(delivery)));
     const failed = results.find((result) => result.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
     return results.some((result) => result.status === 'fulfilled' && result.value === 'stale') ? 'stale' : 'applied';
+  }
+
+  /** Under the lease: whoever changes what is read here finds the record held, and comes back to it. */
+  private async lookAround(): Promise<void> {
+    try {
+      this.circumstances = await this.workload.circumstances?.(this.lease.record);
+    } catch (error) {
+      // Given back with a write, or an outage of what was to be read would count as a record that kills its workers.
+      const event = this.notes.event('handed-back', 'circumstances.unavailable', null, {});
+      await this.write({ deliveries: [], ledger: [], events: [event], release: true });
+      throw error;
+    }
   }
 
   /** From here on one delivery: the chain in reading order. */

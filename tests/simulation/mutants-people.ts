@@ -15,8 +15,8 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: DELIVER,
-        search: 'if (circumstances !== undefined) this.circumstances = await circumstances;',
-        replace: 'await circumstances;',
+        search: 'this.circumstances = await this.workload.circumstances?.(this.lease.record);',
+        replace: 'await this.workload.circumstances?.(this.lease.record);',
       },
     ],
   },

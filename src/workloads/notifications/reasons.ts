@@ -91,6 +91,10 @@ export const REASONS: Readonly<Record<string, Reason>> = {
     ['with a higher rate for the channel', 'sent sooner'],
     ['with less ahead of it in line', 'sent sooner'],
   ),
+  'circumstances.unavailable': reason('What the person has chosen could not be read: it was given back. No retry is used up.', [
+    'with a store that answers',
+    LATER,
+  ]),
   drain: reason('The process was going down and began nothing more. No retry is used up.', ['with a process that goes on', LATER]),
   'cancel.requested': reason('Somebody asked for it to be cancelled.', ['without the wish to cancel it', 'decided as any other']),
   'preferences.changed': reason('The person changed their preferences while it waited: it is decided anew.', [
