@@ -79,7 +79,7 @@ function judgeDelivery(on: CommitCase, was: Delivery, is: Delivery): readonly Fi
 
 function judgeIntent(on: CommitCase, was: Delivery, intent: LedgerEntry): readonly Finding[] {
   const { people, before: record, claimedAt, sendTimeoutMs: marginMs } = on;
-  const findings: Finding[] = [...judgeChoices({ people, record, channel: was.channel, claimedAt, at: intent.at, marginMs })];
+  const findings: Finding[] = [...judgeChoices({ people, record, channel: was.channel, claimedAt, now: on.now, at: intent.at, marginMs })];
   if (on.prompt && was.reason === 'quiet-hours' && was.dueAt !== null && on.now - was.dueAt > PROMPT_MS) {
     findings.push(['QUIET_OUTSTAYED', `${on.now - was.dueAt} ms after the end of quiet hours`]);
   }

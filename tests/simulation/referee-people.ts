@@ -14,19 +14,21 @@ export interface ChoiceCase {
   readonly channel: string;
   /** The store's clock when the record was claimed: what was chosen before must be known to the holder. */
   readonly claimedAt: number;
-  /** The store's clock at the moment that is judged. */
+  /** The store's clock: nothing that was chosen later can have been read. */
+  readonly now: number;
+  /** The moment that is judged, as the holder knows it: its clock may be behind, by as long as the claim's answer took. */
   readonly at: number;
   /** So long before quiet hours nothing may be begun any more; negative where so much is forgiven after their start. */
   readonly marginMs: number;
 }
 
 /** Every version of the person that the holder may have read; null stands for a time before the first. */
-function readable({ people, record, claimedAt, at }: ChoiceCase): readonly (Person | null)[] {
+function readable({ people, record, claimedAt, now }: ChoiceCase): readonly (Person | null)[] {
   if (record.userId === null) return [null];
   const history = people.historyOf({ tenant: record.tenant, userId: record.userId });
   const current = history.filter((person, place) => {
     const replacedAt = history[place + 1]?.updatedAt ?? Number.POSITIVE_INFINITY;
-    return person.updatedAt <= at && replacedAt >= claimedAt;
+    return person.updatedAt <= now && replacedAt >= claimedAt;
   });
   const first = history[0]?.updatedAt ?? Number.POSITIVE_INFINITY;
   return first >= claimedAt ? [null, ...current] : current;

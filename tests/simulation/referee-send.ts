@@ -45,7 +45,7 @@ export function judgeSend(on: SendCase): readonly Finding[] {
   }
   // Between the intent and the call lies a write: a store that is slow to answer may cost as much as what has run out may be late.
   const { people, claimedAt, leaseMs } = on;
-  const choices = judgeChoices({ people, record, channel: delivery.channel, claimedAt, at: now, marginMs: -2 * leaseMs });
+  const choices = judgeChoices({ people, record, channel: delivery.channel, claimedAt, now, at: now, marginMs: -2 * leaseMs });
   return [...findings, ...judgeTime(on, record), ...choices];
 }
 
