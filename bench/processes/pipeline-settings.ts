@@ -16,6 +16,7 @@ export const PIPELINE_SETTINGS: PipelineSettings = {
   heartbeatMs: 10_000,
   leaseCapMs: 300_000,
   batchSize: 50,
+  prefetch: 200,
   pollIntervalMs: 5_000,
   republishAfterMs: 60_000,
   sendTimeoutMs: 10_000,

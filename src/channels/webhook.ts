@@ -49,7 +49,9 @@ export function webhookChannel(options: WebhookChannelOptions): Channel & { clos
   return {
     name: 'webhook',
     effectClass: 'idempotent',
-    concurrency: options.connectionsPerHost ?? CONNECTIONS_PER_HOST,
+    // Twice the connections: while one half calls, the other stores its intents. A crash before a connection is free costs
+    // nothing here, the send is repeated under the same id.
+    concurrency: 2 * (options.connectionsPerHost ?? CONNECTIONS_PER_HOST),
     ...(options.ratePerSecond === undefined ? {} : { ratePerSecond: options.ratePerSecond }),
     provider: (recipient) => (URL.canParse(recipient) ? hostAndPort(new URL(recipient)) : 'invalid'),
     close: async () => (await opened)?.destroy(),

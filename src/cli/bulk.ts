@@ -4,8 +4,8 @@ import type { ApiClient } from './api-client.js';
 import { CliError } from './cli-error.js';
 import { type Finish, print, printJson, rate, remark } from './command.js';
 import { agrees, demandYes } from './confirm.js';
-import { type DeskGroup, groupsText } from './desk-text.js';
-import { interruptible, pause } from './interrupt.js';
+import { type DeskGroup, type DeskRow, groupsText } from './desk-text.js';
+import { interruptible, patiently, pause } from './interrupt.js';
 import { withBar } from './progress.js';
 
 export interface BulkOptions {
@@ -30,14 +30,17 @@ interface DryRun {
   readonly groups: readonly DeskGroup[];
 }
 
-/** What is to be done to many. */
-export interface Bulk {
-  readonly path: string;
-  readonly body: Readonly<Record<string, unknown>>;
-  /** For the question and the report: `redrive`, `redriven`, `dead letters`. */
+/** For the question and the report: `redrive`, `redriven`, `dead letters`. */
+export interface Words {
   readonly verb: string;
   readonly done: string;
   readonly things: string;
+}
+
+/** What is to be done to many. */
+export interface Bulk extends Words {
+  readonly path: string;
+  readonly body: Readonly<Record<string, unknown>>;
 }
 
 export function operationPath(id: string): string {
@@ -81,20 +84,32 @@ export async function runBulk(
   finish(['failed', 'cancelled'].includes(ended.status) ? 1 : 0);
 }
 
+/** What a dry run says of a single one: looked at, and nothing else. @throws CliError where it does not wait there */
+export async function dryRunOfOne(client: ApiClient, path: string, words: Words, json: boolean): Promise<void> {
+  const row = await client.get<DeskRow>(path);
+  const { fingerprint, workload, channel, failure, settledAt, deliveryId } = row;
+  const at = settledAt ?? '';
+  const { code, message } = failure ?? { code: null, message: null };
+  const group: DeskGroup = { fingerprint, workload, channel, code, message, count: 1, firstAt: at, lastAt: at, sample: deliveryId };
+  const dry = { dryRun: true as const, action: words.verb, matched: 1, groups: [group] };
+  if (json) printJson(dry);
+  else print(dryText(words, dry));
+}
+
 async function dryRun(client: ApiClient, { path, body }: Bulk): Promise<DryRun> {
   return (await client.send<DryRun>('POST', path, { ...body, dryRun: true })).body;
 }
 
-function dryText({ done, things }: Bulk, dry: DryRun | null): string {
+function dryText({ done, things }: Words, dry: DryRun | null): string {
   if (dry === null || dry.matched === 0) return `no ${things} match`;
   return `${dry.matched} ${things} would be ${done}\n${groupsText(dry.groups, '')}`;
 }
 
-function operationText({ done, things }: Bulk, { operationId, status, matched, done: count }: Operation): string {
+function operationText({ done, things }: Words, { operationId, status, matched, done: count }: Operation): string {
   return `${operationId}  ${status}: ${count} of ${matched} ${things} ${done}`;
 }
 
-/** Until it is over. Ctrl-C ends the looking, never the operation. */
+/** Until it is over. Ctrl-C ends the looking, never the operation; nor does a server that is started anew. */
 async function follow(client: ApiClient, begun: Operation, name: string, quiet: boolean): Promise<Operation> {
   return interruptible((signal) =>
     withBar(name, begun.matched, quiet, async (step) => {
@@ -109,8 +124,17 @@ async function follow(client: ApiClient, begun: Operation, name: string, quiet: 
           return seen;
         }
         await pause(LOOK_EVERY_MS, signal);
-        seen = await client.get<Operation>(operationPath(begun.operationId));
+        seen = (await patiently(() => look(client, begun.operationId), signal)) ?? seen;
       }
     }),
   );
+}
+
+async function look(client: ApiClient, id: string): Promise<Operation> {
+  try {
+    return await client.get<Operation>(operationPath(id));
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    throw new CliError(`${error.message}; operation ${id} is the server's: see signalbox desk operation`, error.exitCode, error.passing);
+  }
 }

@@ -10,7 +10,7 @@ export interface GlobalOptions {
 }
 
 /** Ends the program with this code once the command is over. */
-export type Finish = (code: 0 | 1) => void;
+export type Finish = (code: 0 | 1 | 2) => void;
 
 export function globalOptions(command: Command): GlobalOptions {
   return command.optsWithGlobals<GlobalOptions>();
@@ -45,6 +45,7 @@ export function family(program: Command, name: string, description: string, exam
     .description(description)
     .usage('[options] <command>')
     .argument('[command]')
+    .allowExcessArguments()
     .addHelpText('after', examples)
     // Reached only where no command of that name is there.
     .action((given: string | undefined) => {
@@ -52,6 +53,12 @@ export function family(program: Command, name: string, description: string, exam
       command.error(`${why} (see signalbox ${name} --help)`);
     });
   return command;
+}
+
+/** An id: an empty one would ask for the whole list. */
+export function id(text: string): string {
+  if (text.trim() === '') throw new InvalidArgumentError('It must not be empty.');
+  return text;
 }
 
 /** An option's value as a whole number from 1 on. */

@@ -86,7 +86,7 @@ function lines(found: Report, probes: readonly Probe[] | null): string {
 }
 
 /** The command; writes through `write` and gives the exit code. */
-export async function configCheck(argv: readonly string[], environment: Environment, write: (text: string) => void): Promise<number> {
+export async function configCheck(argv: readonly string[], environment: Environment, write: (text: string) => void): Promise<0 | 2> {
   const unknown = argv.find((argument) => !['--probe', '--json', '--help', '-h'].includes(argument));
   if (argv.includes('--help') || argv.includes('-h') || unknown !== undefined) {
     write(unknown === undefined ? HELP : `config:check does not know ${unknown}\n\n${HELP}`);

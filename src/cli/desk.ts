@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { type Operation, operationPath } from './bulk.js';
-import { clientFor, count, family, instant, print, printJson, wantsJson } from './command.js';
+import { clientFor, count, family, id, instant, print, printJson, wantsJson } from './command.js';
 import { type Facts, inline } from './decisions.js';
 import { columns } from './table.js';
 
@@ -36,11 +36,11 @@ export function addDesk(program: Command): void {
     desk
       .command(name)
       .description(description)
-      .argument('<id>', 'operation id')
+      .argument('<id>', 'operation id', id)
       .addHelpText('after', `\nExample:\n  $ signalbox desk ${name} 7c9e6679-7425-40de-944b-e07fc1f90ae7`)
-      .action(async (id: string, _options: unknown, command: Command) => {
+      .action(async (operationId: string, _options: unknown, command: Command) => {
         const client = await clientFor(command);
-        const { body: found } = await client.send<Operation>(method, operationPath(id) + suffix);
+        const { body: found } = await client.send<Operation>(method, operationPath(operationId) + suffix);
         if (wantsJson(command)) printJson(found);
         else print(`${found.operationId}  ${found.action}  ${found.status}: ${found.done} of ${found.matched}`);
       });

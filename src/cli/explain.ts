@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { CliError } from './cli-error.js';
-import { clientFor, count, instant, print, printJson, wantsJson } from './command.js';
+import { clientFor, count, id, instant, print, printJson, wantsJson } from './command.js';
 import { type DecisionTold, decisionsText } from './decisions.js';
 
 interface Explanation {
@@ -32,21 +32,21 @@ export function addExplain(program: Command): void {
   program
     .command('explain')
     .description('show why: every decision with its rule, what it was taken on, and what would have changed it')
-    .argument('[id]', 'notification id')
+    .argument('[id]', 'notification id', id)
     .option('--user <id>', 'what concerned this user, the newest first')
     .addOption(new Option('--since <time>', 'accepted since: ISO 8601, or an age such as 1h').argParser(instant))
     .option('--limit <n>', 'at most so many notifications (default: 20)', count)
     .addHelpText('after', EXAMPLES)
-    .action(async (id: string | undefined, options: ExplainOptions, command: Command) => {
-      if (id === undefined) await ofUser(options, command);
-      else await ofOne(id, options, command);
+    .action(async (notificationId: string | undefined, options: ExplainOptions, command: Command) => {
+      if (notificationId === undefined) await ofUser(options, command);
+      else await ofOne(notificationId, options, command);
     });
 }
 
-async function ofOne(id: string, { user, since, limit }: ExplainOptions, command: Command): Promise<void> {
+async function ofOne(notificationId: string, { user, since, limit }: ExplainOptions, command: Command): Promise<void> {
   if (user !== undefined || since !== undefined || limit !== undefined) throw new CliError('name an id, or a --user, not both', 2);
   const client = await clientFor(command);
-  const found = await client.get<Explanation>(`/api/v1/notifications/${encodeURIComponent(id)}/explain`);
+  const found = await client.get<Explanation>(`/api/v1/notifications/${encodeURIComponent(notificationId)}/explain`);
   if (wantsJson(command)) printJson(found);
   else print(asText(found));
 }

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
-import type { Page } from './api-client.js';
-import { type BulkOptions, runBulk, withBulk } from './bulk.js';
-import { clientFor, count, type Finish, family, print, printJson, wantsJson } from './command.js';
+import { PAGE_MAX, type Page } from './api-client.js';
+import { type BulkOptions, dryRunOfOne, runBulk, withBulk } from './bulk.js';
+import { clientFor, count, type Finish, family, id, print, printJson, wantsJson } from './command.js';
 import { type DeskDetail, detailText } from './desk-detail.js';
 import { type ChoiceOptions, chosen, type FilterOptions, filterOf, withFilter } from './desk-filter.js';
 import { type DeskGroup, type DeskRow, groupsText, rowsText } from './desk-text.js';
@@ -35,7 +35,8 @@ export function addHeld(program: Command, finish: Finish): void {
   withFilter(held.command('group').description('held deliveries by channel and error'), 'held')
     .addHelpText('after', '\nExample:\n  $ signalbox held group --since 1d')
     .action(async (options: FilterOptions, command: Command) => {
-      const groups = await (await clientFor(command)).get<Page<DeskGroup>>(`${PATH}/groups`, filterOf(options));
+      const client = await clientFor(command);
+      const groups = await client.get<Page<DeskGroup>>(`${PATH}/groups`, { ...filterOf(options), limit: PAGE_MAX });
       if (wantsJson(command)) printJson(groups);
       else print(groupsText(groups.data, NOTHING));
     });
@@ -43,10 +44,10 @@ export function addHeld(program: Command, finish: Finish): void {
   held
     .command('show')
     .description('one held delivery with every attempt and decision')
-    .argument('<id>', 'delivery id')
+    .argument('<id>', 'delivery id', id)
     .addHelpText('after', '\nExample:\n  $ signalbox held show 5a1f1c4e-5b1c-8c8e-9a55-0d6c2f1e7a11')
-    .action(async (id: string, _options: unknown, command: Command) => {
-      const found = await (await clientFor(command)).get<DeskDetail>(`${PATH}/${encodeURIComponent(id)}`);
+    .action(async (deliveryId: string, _options: unknown, command: Command) => {
+      const found = await (await clientFor(command)).get<DeskDetail>(`${PATH}/${encodeURIComponent(deliveryId)}`);
       if (wantsJson(command)) printJson(found);
       else print(detailText(found));
     });
@@ -55,7 +56,7 @@ export function addHeld(program: Command, finish: Finish): void {
 
 function addResolve(held: Command, finish: Finish): void {
   const resolve = withFilter(
-    held.command('resolve').description('settle: one by its id, or all that match').argument('[id]', 'delivery id'),
+    held.command('resolve').description('settle: one by its id, or all that match').argument('[id]', 'delivery id', id),
     'held',
   )
     .option('--all', 'every one')
@@ -67,18 +68,20 @@ function addResolve(held: Command, finish: Finish): void {
     .option('--note <text>', 'kept in the audit');
   withBulk(resolve)
     .addHelpText('after', EXAMPLES)
-    .action(async (id: string | undefined, options: ResolveOptions, command: Command) => {
-      const filter = chosen(id, options);
+    .action(async (deliveryId: string | undefined, options: ResolveOptions, command: Command) => {
+      const filter = chosen(deliveryId, options);
       const { note, as: resolution } = options;
       const body = { resolution, ...(note === undefined ? {} : { note }) };
+      const words = { verb: 'resolve', done: 'resolved', things: 'held deliveries' };
       if (filter === null) {
+        const path = `${PATH}/${encodeURIComponent(deliveryId ?? '')}`;
         const client = await clientFor(command);
-        const { body: answer } = await client.send<Partial<DeskRow>>('POST', `${PATH}/${encodeURIComponent(id ?? '')}/resolve`, body);
+        if (options.dryRun === true) return dryRunOfOne(client, path, words, wantsJson(command));
+        const { body: answer } = await client.send<Partial<DeskRow>>('POST', `${path}/resolve`, body);
         if (wantsJson(command)) return printJson(answer);
-        return print(`${answer.deliveryId ?? id}  ${answer.status ?? resolution}`);
+        return print(`${answer.deliveryId ?? deliveryId}  ${answer.status ?? resolution}`);
       }
-      const what = { verb: 'resolve', done: 'resolved', things: 'held deliveries' };
-      const bulk = { path: `${PATH}/resolve`, body: { filter, ...body }, ...what };
+      const bulk = { path: `${PATH}/resolve`, body: { filter, ...body }, ...words };
       await runBulk(() => clientFor(command), bulk, options, wantsJson(command), finish);
     });
 }

@@ -23,11 +23,11 @@ Examples:
   $ signalbox explain 0b0c3f6e-…
   $ signalbox dlq group
 
-Exit codes: 0 it went well, 1 it failed, 2 the command line was not understood.`;
+Exit codes: 0 it went well, 1 it failed, 2 the command line (or, to config check, a setting) was not understood.`;
 
 /** Runs one command line and gives the exit code. A failure is one line on standard error. */
 export async function run(argv: readonly string[]): Promise<number> {
-  let code: 0 | 1 = 0;
+  let code: 0 | 1 | 2 = 0;
   const program = createProgram((with_) => {
     code = with_;
   });
@@ -59,6 +59,7 @@ function createProgram(finish: Finish): Command {
     .exitOverride()
     .usage('[options] <command>')
     .argument('[command]')
+    .allowExcessArguments()
     // Reached only where no command of that name is there.
     .action((name: string | undefined) => {
       program.error(name === undefined ? 'name a command (see signalbox --help)' : `there is no command ${name} (see signalbox --help)`);

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { clientFor, print, printJson, wantsJson } from './command.js';
+import { clientFor, id, print, printJson, wantsJson } from './command.js';
 import { columns } from './table.js';
 
 /** One attempt at a delivery. */
@@ -33,11 +33,11 @@ export function addShow(program: Command): void {
   program
     .command('get')
     .description('show a notification, its deliveries and their attempts')
-    .argument('<id>', 'notification id')
+    .argument('<id>', 'notification id', id)
     .addHelpText('after', '\nExamples:\n  $ signalbox get 0b0c3f6e-5b1c-8c8e-9a55-0d6c2f1e7a11\n  $ signalbox get --json 0b0c3f6e-…')
-    .action(async (id: string, _options: unknown, command: Command) => {
+    .action(async (notificationId: string, _options: unknown, command: Command) => {
       const client = await clientFor(command);
-      const found = await client.get<Notification>(`/api/v1/notifications/${encodeURIComponent(id)}`);
+      const found = await client.get<Notification>(`/api/v1/notifications/${encodeURIComponent(notificationId)}`);
       if (wantsJson(command)) printJson(found);
       else print(asText(found));
     });

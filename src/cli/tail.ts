@@ -1,7 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { CliError } from './cli-error.js';
-import { clientFor, count, instant, print, remark, wantsJson } from './command.js';
-import { interruptible, pause } from './interrupt.js';
+import { clientFor, count, instant, print, wantsJson } from './command.js';
+import { interruptible, patiently, pause } from './interrupt.js';
 import { type Change, TailWatch } from './tail-watch.js';
 
 interface TailOptions {
@@ -34,8 +33,6 @@ const STATUSES = [
   'partial',
 ];
 const LOOK_EVERY_MS = 1000;
-/** A server that is started anew is waited for so long. */
-const PATIENCE_MS = 30_000;
 
 /** `signalbox tail`: new notifications and every change of their state, one a line, as they happen. */
 export function addTail(program: Command): void {
@@ -66,7 +63,7 @@ export function addTail(program: Command): void {
 async function follow(watch: TailWatch, { status, limit }: TailOptions, json: boolean, signal: AbortSignal): Promise<void> {
   let left = limit ?? Number.POSITIVE_INFINITY;
   while (!signal.aborted) {
-    const changes = await patiently(() => watch.look(), signal);
+    const changes = (await patiently(() => watch.look(), signal)) ?? [];
     for (const change of changes.filter((each) => status.length === 0 || status.includes(each.status))) {
       if (left === 0) return;
       print(json ? JSON.stringify(change) : lineOf(change));
@@ -74,21 +71,6 @@ async function follow(watch: TailWatch, { status, limit }: TailOptions, json: bo
     }
     if (left === 0) return;
     await pause(LOOK_EVERY_MS, signal);
-  }
-}
-
-/** What a look gives; a server that is away is waited for a while. */
-async function patiently(look: () => Promise<readonly Change[]>, signal: AbortSignal): Promise<readonly Change[]> {
-  const giveUpAt = performance.now() + PATIENCE_MS;
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await look();
-    } catch (error) {
-      if (signal.aborted) return [];
-      if (!(error instanceof CliError) || !error.passing || performance.now() > giveUpAt) throw error;
-      if (tries === 1) remark(`${error.message}; trying again`);
-      await pause(LOOK_EVERY_MS, signal);
-    }
   }
 }
 

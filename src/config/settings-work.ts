@@ -62,7 +62,7 @@ export const WORK = {
     env: 'WORKER_BATCH_SIZE',
     kind: integer(1, 1_000),
     default: 50,
-    doc: 'The most records one worker claims in one go.',
+    doc: 'The most records one worker claims in one go. It holds up to four times as many at a time.',
   }),
   sendTimeoutMs: setting({
     env: 'SEND_TIMEOUT_MS',

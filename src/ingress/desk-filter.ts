@@ -45,6 +45,7 @@ export const remark = z
   .max(500)
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this refuses
   .regex(/^[^\u0000-\u001f\u007f]*$/, 'must not contain control characters such as NUL, CR or LF')
+  .refine((text) => text.trim() !== '', 'must not be blank')
   .refine((text) => text.isWellFormed(), 'must be well-formed Unicode (no lone surrogates)');
 
 export const resolution = z.enum(['delivered', 'resend', 'dead'], 'must be one of: delivered, resend, dead');

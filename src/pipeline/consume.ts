@@ -71,13 +71,13 @@ class Worker implements Consumer {
   constructor(deps: ConsumerDeps) {
     this.#deps = deps;
     this.#leases = createLeaseKeeper(deps);
-    const places = createPlaces(deps.timers, deps.chance);
+    const places = createPlaces(deps.clock, deps.timers, deps.chance);
     this.#deliverDeps = { ...deps, places, rates: createRates(deps.clock, deps.chance), draining: () => this.#stopping };
   }
 
   start(): void {
     if (this.#consumption !== undefined || this.#stopping) return;
-    this.#consumption = this.#deps.queue.consume(this.#deps.settings.batchSize, (wakeUps) => {
+    this.#consumption = this.#deps.queue.consume(this.#deps.settings.prefetch, (wakeUps) => {
       this.#waiting.push(...wakeUps);
       void this.#pump();
     });
@@ -109,8 +109,7 @@ class Worker implements Consumer {
         // Refused, it leaves nothing to wait for: go on here, since nobody else will.
         await this.#claimAndRun([suspect], true);
       } else if (this.#waiting.length > 0 && this.#suspects.length === 0) {
-        const batch = this.#waiting;
-        this.#waiting = [];
+        const batch = this.#waiting.splice(0, this.#deps.settings.batchSize);
         this.#busy += batch.length;
         await this.#claimAndRun(batch, false);
       } else break;

@@ -27,3 +27,8 @@ export function asDead(workload: string, delivery: Delivery, failure: Failure, r
     settledAt: now,
   };
 }
+
+/** The delivery as it rests otherwise, by the rule that said so. */
+export function atRest(delivery: Delivery, status: 'cancelled' | 'skipped' | 'expired' | 'held', rule: string, now: number): Delivery {
+  return { ...delivery, status, reason: rule, dueAt: null, intentAt: null, settledAt: now };
+}

@@ -5,7 +5,7 @@ import type { Delivery, Detail, LedgerEntry, RecordEvent } from '../ports/record
 import type { Watch } from '../ports/watch.js';
 import type { Breakers, BreakerVerdict } from './breaker.js';
 import { breakerVerdict, call } from './call.js';
-import { asDead } from './dead-letter.js';
+import { asDead, atRest } from './dead-letter.js';
 import { isOpen } from './envelope.js';
 import type { Lease, LeasedChange } from './lease.js';
 import { Notes, withOutcome } from './notes.js';
@@ -36,8 +36,7 @@ export type Delivered = 'applied' | 'stale';
  * last write gives the lease back. This is the only place where effects are brought about.
  */
 export async function deliver(deps: DeliverDeps, workload: Workload, lease: Lease): Promise<Delivered> {
-  const pass = new Pass(deps, workload, lease);
-  return pass.run();
+  return new Pass(deps, workload, lease).run();
 }
 
 const EXHAUSTED = { code: 'claims_exhausted', message: 'claimed again and again without any progress: it may kill its worker' } as const;
@@ -45,6 +44,8 @@ const LOST = { code: 'outcome_lost', message: 'the worker was lost between inten
 const NO_CHANNEL = { code: 'channel_missing', message: 'no channel of this name is configured' } as const;
 
 type Ruling = Decision | { readonly kind: 'cancel' };
+/** What came of a call, not written yet. */
+type Made = { readonly verdict: Verdict; readonly entry: LedgerEntry };
 
 /** One pass over one leased record. */
 class Pass {
@@ -118,15 +119,18 @@ class Pass {
     const { tenant, userId } = this.lease.record;
     const place = await this.deps.places.take(provider, channel.concurrency, `${tenant}\n${userId ?? ''}`);
     if ('retryInMs' in place) return this.putOff(current, 'provider.busy', this.lease.now() + place.retryInMs, carried);
+    // Left when the call is over: whoever stands in line need not wait for our outcome to be written.
+    let made: Delivered | Made;
     try {
-      return await this.attempt(current, channel, provider, carried);
+      made = await this.attempt(current, channel, provider, carried);
     } finally {
       place.leave();
     }
+    return typeof made === 'string' ? made : this.settle(made.verdict, made.entry);
   }
 
-  /** With a place at the provider: is it still to be sent, and may it be; then intent, effect, outcome. */
-  private async attempt(current: Delivery, channel: Channel, provider: string, carried: readonly LedgerEntry[]): Promise<Delivered> {
+  /** With a place at the provider: is it still to be sent, and may it be; then intent and effect. */
+  private async attempt(current: Delivery, channel: Channel, provider: string, carried: readonly LedgerEntry[]): Promise<Delivered | Made> {
     // Standing in line may have taken longer than the lease: whoever has the record now decides.
     if (!this.lease.safe()) return 'stale';
     const ruling = this.rule(current);
@@ -145,7 +149,7 @@ class Pass {
       const outcome = await call(this.deps, this.lease, channel, this.workload.effect(this.lease.record, intent));
       verdict = breakerVerdict(outcome);
       const entry = this.notes.entry(intent, provider, 'outcome', Math.round(this.deps.clock.monotonic() - startedAt));
-      return await this.settle(this.judge(intent, channel, outcome), withOutcome(entry, outcome));
+      return { verdict: this.judge(intent, channel, outcome), entry: withOutcome(entry, outcome) };
     } finally {
       admission.report(verdict);
     }
@@ -194,7 +198,7 @@ class Pass {
   }
 
   /** An intent without an outcome: a worker was lost in between. What may be done follows from the provider's class. */
-  private async recover(delivery: Delivery, channel: Channel): Promise<{ verdict: Verdict; entry: LedgerEntry }> {
+  private async recover(delivery: Delivery, channel: Channel): Promise<Made> {
     let outcome: Outcome = { kind: 'unknown', failure: LOST };
     if (channel.effectClass === 'queryable' && channel.query !== undefined) {
       const answer = await channel.query(delivery.operationId, this.lease.signal);
@@ -293,8 +297,4 @@ class Pass {
       return null;
     }
   }
-}
-
-function atRest(delivery: Delivery, status: 'cancelled' | 'skipped' | 'expired' | 'held', rule: string, now: number): Delivery {
-  return { ...delivery, status, reason: rule, dueAt: null, intentAt: null, settledAt: now };
 }

@@ -1,9 +1,12 @@
 import type { Chance } from '../ports/chance.js';
-import type { Timers } from '../ports/clock.js';
+import type { Clock, Timers } from '../ports/clock.js';
 
 /** How long a delivery stands in line before it makes room for those who wait for somebody else. */
 const LINE_MS = 1000;
+const PUT_OFF_MIN_MS = 250;
 const PUT_OFF_MAX_MS = 60_000;
+/** What the last one who left says about how long a place is taken. */
+const SWAY = 0.1;
 
 /** A place, to be given back; or none for now, and when to ask again. */
 export type Place = { readonly leave: () => void } | { readonly retryInMs: number };
@@ -26,6 +29,8 @@ interface Line {
   readonly waiting: Map<string, Set<() => void>>;
   /** How many were put off and have not been seen since: the line that does not stand here. */
   elsewhere: number;
+  /** How long a place is taken as a rule, milliseconds. */
+  usualMs: number;
 }
 
 /**
@@ -34,12 +39,14 @@ interface Line {
  * nobody waits long: one slow provider must not delay all others. From the first who waited in vain on, whoever finds
  * all places taken is put off at once, for about as long as those before it will need.
  */
-export function createPlaces(timers: Timers, chance: Chance): Places {
+export function createPlaces(clock: Pick<Clock, 'monotonic'>, timers: Timers, chance: Chance): Places {
   const lines = new Map<string, Line>();
 
   const placeIn = (line: Line, provider: string): Place => {
     line.elsewhere = Math.max(0, line.elsewhere - 1);
+    const takenAt = clock.monotonic();
     const leave = (): void => {
+      line.usualMs += (clock.monotonic() - takenAt - line.usualMs) * SWAY;
       // The place is handed over, not given back and taken again: nobody can slip in between.
       const next = nextInTurn(line);
       if (next !== undefined) {
@@ -54,7 +61,7 @@ export function createPlaces(timers: Timers, chance: Chance): Places {
 
   const putOff = (line: Line, most: number): Place => {
     line.elsewhere += 1;
-    const turn = LINE_MS * (1 + line.elsewhere / most);
+    const turn = Math.max(PUT_OFF_MIN_MS, line.usualMs * (1 + line.elsewhere / most));
     return { retryInMs: Math.ceil(Math.min(turn, PUT_OFF_MAX_MS) * (0.5 + chance.next())) };
   };
 
@@ -77,7 +84,7 @@ export function createPlaces(timers: Timers, chance: Chance): Places {
   return {
     async take(provider, most, user) {
       if (most === undefined) return { leave: () => {} };
-      const line = lines.get(provider) ?? { taken: 0, waiting: new Map(), elsewhere: 0 };
+      const line = lines.get(provider) ?? { taken: 0, waiting: new Map(), elsewhere: 0, usualMs: LINE_MS };
       lines.set(provider, line);
       if (line.taken < most) {
         line.taken += 1;

@@ -6,8 +6,10 @@ export interface PipelineSettings {
   readonly heartbeatMs: number;
   /** A lease is not renewed beyond this age: an item that needs longer goes back. */
   readonly leaseCapMs: number;
-  /** Wake-ups held, and records worked on, at a time. */
+  /** The most records claimed in one go. */
   readonly batchSize: number;
+  /** Wake-ups held, and records worked on, at a time. Above the batch size, so that there is something to claim while others wait for commits and calls. */
+  readonly prefetch: number;
   /** The safety net: the longest the sweeper sleeps. Nothing waits for it in normal running. */
   readonly pollIntervalMs: number;
   /** A published wake-up that brought no claim within this time is published again. */

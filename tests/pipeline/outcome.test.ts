@@ -9,6 +9,7 @@ const settings: PipelineSettings = {
   heartbeatMs: 10_000,
   leaseCapMs: 300_000,
   batchSize: 50,
+  prefetch: 50,
   pollIntervalMs: 60_000,
   republishAfterMs: 60_000,
   sendTimeoutMs: 10_000,

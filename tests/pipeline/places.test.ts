@@ -7,7 +7,7 @@ const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolv
 
 function set() {
   const clock = new HandClock();
-  return { clock, places: createPlaces(clock, { next: () => 0.5 }) };
+  return { clock, places: createPlaces(clock, clock, { next: () => 0.5 }) };
 }
 
 function leave(place: Place): void {
@@ -85,6 +85,22 @@ describe('Places at a provider', () => {
     expect(await waits).toEqual({ retryInMs: 2000 });
     // It is known to be slow now: the next one is put off at once, behind the one before.
     expect(await places.take('p', 1, 'u')).toEqual({ retryInMs: 3000 });
+  });
+
+  it('are asked for again as soon as they are likely to be free: a quick provider is not waited for as if it were slow', async () => {
+    const { clock, places } = set();
+    const hold = await places.take('p', 2, 'u');
+    // Fifty calls of 20 ms each: it is known to be quick.
+    for (let calls = 0; calls < 50; calls += 1) {
+      const place = await places.take('p', 2, 'u');
+      clock.advance(20);
+      leave(place);
+    }
+    await places.take('p', 2, 'u');
+    const waits = places.take('p', 2, 'u');
+    clock.advance(1000);
+    expect(await waits).toEqual({ retryInMs: 250 });
+    leave(hold);
   });
 
   it('are waited for again once those who were put off have come through', async () => {

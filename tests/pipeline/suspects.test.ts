@@ -5,7 +5,7 @@ import type { PipelineSettings } from '../../src/pipeline/settings.js';
 import type { TakenWakeUp } from '../../src/ports/queue.js';
 import type { ClaimRequest, ClaimResult } from '../../src/ports/store.js';
 
-const settings = { leaseMs: 3000, batchSize: 4, breakerFailures: 3, breakerOpenMs: 1000 } as PipelineSettings;
+const settings = { leaseMs: 3000, batchSize: 4, prefetch: 4, breakerFailures: 3, breakerOpenMs: 1000 } as PipelineSettings;
 const clock = { now: () => 0, monotonic: () => 0 };
 
 /** A consumer on a store that suspects every record, and in which another worker holds each of them. */

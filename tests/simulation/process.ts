@@ -16,11 +16,13 @@ import { batchWorkloadOf, workloadOf } from './sim-workload.js';
 /** The numbers of a schedule's processes. */
 export function settingsOf(rng: Rng, slowReceivers: boolean): PipelineSettings {
   const leaseMs = 3000;
+  const batchSize = rng.pick([1, 3, 8]);
   return {
     leaseMs,
     heartbeatMs: leaseMs / 3,
     leaseCapMs: leaseMs * 10,
-    batchSize: rng.pick([1, 3, 8]),
+    batchSize,
+    prefetch: 2 * batchSize,
     pollIntervalMs: 5000,
     republishAfterMs: 8000,
     sendTimeoutMs: slowReceivers ? leaseMs * 3 : 500,

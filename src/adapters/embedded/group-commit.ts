@@ -8,6 +8,9 @@ import type { Tally } from './tally.js';
 const BUDGET_MS = 50;
 /** The longest that writes wait for the event loop's sake. */
 const REST_MAX_MS = 50;
+/** Writes of one commit from which on it is left alone longer, and how many times its own duration at the most. */
+const CROWD = 16;
+const RESTS_MAX = 2;
 
 /** A write that waits for its transaction. `run` may be called twice, so it changes nothing but the file. */
 interface Write {
@@ -40,9 +43,9 @@ export class GroupCommit {
   readonly #commit: Statement;
   #waiting: Write[] = [];
   #scheduled = false;
-  /** When the last commit was done, and how long its fsync took, on the monotonic clock. */
+  /** When the last commit was done, on the monotonic clock, and how long to leave the disk alone after it. */
   #committedAt = 0;
-  #commitMs = 0;
+  #restMs = 0;
   #stopped: SignalboxError | undefined;
 
   constructor(database: Database, tally: Tally, clock: Clock, listener: CommitListener) {
@@ -89,8 +92,9 @@ export class GroupCommit {
   }
 
   /**
-   * At once when idle. Behind a commit that took long (a slow disk), not before as much time again has passed: the event
-   * loop then has at least half of its time for everything else, and more writes share the next commit.
+   * At once when idle. Behind a commit that took long (a slow disk), not before as much time again has passed, or several
+   * times as much where many writes shared it: the event loop then has most of its time for everything else, and more
+   * writes share the next commit. Who writes alone waits little; a crowd gets more done.
    */
   #schedule(): void {
     if (this.#scheduled) return;
@@ -99,7 +103,7 @@ export class GroupCommit {
       this.#scheduled = false;
       this.#flush();
     };
-    const restMs = Math.min(this.#committedAt + this.#commitMs - this.#clock.monotonic(), REST_MAX_MS);
+    const restMs = Math.min(this.#committedAt + this.#restMs - this.#clock.monotonic(), REST_MAX_MS);
     if (restMs > 1) setTimeout(flush, restMs);
     else setImmediate(flush);
   }
@@ -157,7 +161,7 @@ export class GroupCommit {
     const startedAt = this.#clock.monotonic();
     this.#commit.run();
     this.#committedAt = this.#clock.monotonic();
-    this.#commitMs = this.#committedAt - startedAt;
+    this.#restMs = (this.#committedAt - startedAt) * Math.min(RESTS_MAX, Math.max(1, done / CROWD));
     return done === offered.length ? offered : offered.slice(0, done);
   }
 

@@ -24,6 +24,7 @@ const SETTINGS: PipelineSettings = {
   heartbeatMs: 10_000,
   leaseCapMs: 300_000,
   batchSize: 1000,
+  prefetch: 1000,
   // Weeks pass here: nobody is to look every five seconds. What falls due is known, and looked at then.
   pollIntervalMs: DAY,
   republishAfterMs: 60_000,
