@@ -15,13 +15,13 @@ export interface WebhookChannelOptions extends Pick<ConnectGuardOptions, 'requir
   readonly connectTimeoutMs?: number;
   /** Milliseconds from the request's end to the answer's header. Default: 15,000. */
   readonly headersTimeoutMs?: number;
-  /** Connections to one host at a time. Default: 16. */
+  /** Connections to one host at a time. Default: 32. */
   readonly connectionsPerHost?: number;
   /** Requests that may begin in a second at one host. Default: no limit. */
   readonly ratePerSecond?: number;
 }
 
-const CONNECTIONS_PER_HOST = 16;
+const CONNECTIONS_PER_HOST = 32;
 
 /**
  * Webhooks after the Standard Webhooks specification.
@@ -49,9 +49,7 @@ export function webhookChannel(options: WebhookChannelOptions): Channel & { clos
   return {
     name: 'webhook',
     effectClass: 'idempotent',
-    // Twice the connections: while one half calls, the other stores its intents. A crash before a connection is free costs
-    // nothing here, the send is repeated under the same id.
-    concurrency: 2 * (options.connectionsPerHost ?? CONNECTIONS_PER_HOST),
+    concurrency: options.connectionsPerHost ?? CONNECTIONS_PER_HOST,
     ...(options.ratePerSecond === undefined ? {} : { ratePerSecond: options.ratePerSecond }),
     provider: (recipient) => (URL.canParse(recipient) ? hostAndPort(new URL(recipient)) : 'invalid'),
     close: async () => (await opened)?.destroy(),
