@@ -77,9 +77,10 @@ function parse(text: string): unknown {
 }
 
 function parseJson(text: string): unknown {
-  // An empty body is an empty object; a byte order mark is allowed to be there.
-  if (text === '') return {};
+  // Nothing is nothing, not an empty object: where that would replace all, a body lost on its way must not pass for it.
+  if (text === '') return undefined;
   try {
+    // A byte order mark is allowed to be there.
     return JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text);
   } catch {
     throw malformed('must be valid JSON');

@@ -83,6 +83,10 @@ describe('A provider of one’s own', () => {
       expect(deliveries).toMatchObject([
         { status: 'held', reason: 'unknown.hold', attempts: [{ result: 'unknown', code: 'sms_reply_lost' }] },
       ]);
+      const { body: why } = await app.get<{ events: Json[] }>(`/api/v1/notifications/${text}/explain`);
+      const would = JSON.stringify(why.events.find(({ rule }) => rule === 'unknown.hold'));
+      expect(would).toContain('SMS_UNKNOWN_POLICY=resend');
+      expect(would).not.toContain('EMAIL_');
       expect(delivered.map((request) => request.url)).toEqual(['/sms']);
       expect(delivered[0]?.headers).toMatchObject({ authorization: 'Bearer s3cret', 'idempotency-key': deliveries[0]?.operationId });
       const note = await accept(app, push());

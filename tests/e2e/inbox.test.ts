@@ -94,6 +94,7 @@ describe('An inbox over HTTP', () => {
     ['/api/v1/users/user_001/inbox?limit=0', '?limit'],
     ['/api/v1/users/user_001/inbox?unread=1', '?unread'],
     ['/api/v1/users/user_001/inbox?cursor=x', '?cursor'],
+    [`/api/v1/users/user_001/inbox?cursor=${Buffer.from('[1795361474063,"a-notification"]').toString('base64url')}`, '?cursor'],
     ['/api/v1/users/user_001/inbox/stream?lastEventId=-1', '?lastEventId'],
   ])('%s is refused and names %s', async (path, pointer) => {
     expect(await app.get(path)).toMatchObject({ status: 400, body: { errors: [{ pointer }] } });
@@ -112,6 +113,11 @@ describe('The stream of an inbox', () => {
     expect(headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
     expect(headers.get('cache-control')).toContain('no-cache');
     expect(headers.get('x-accel-buffering')).toBe('no');
+  });
+
+  it('gives its header alone to whoever asks for no more, and goes on serving others', async () => {
+    const head = () => fetch(`${app.url}/api/v1/users/header/inbox/stream`, { method: 'HEAD', signal: AbortSignal.timeout(5000) });
+    for (let n = 0; n < 12; n += 1) expect((await head()).status).toBe(200);
   });
 
   it('brings what is new at once, to every stream of the person and to nobody else', async () => {

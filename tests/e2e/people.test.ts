@@ -85,6 +85,14 @@ describe('What people choose', () => {
     });
   });
 
+  it('is not wiped out by a body that was lost on its way', async () => {
+    await app.send('PUT', prefs('lost'), { contacts: { email: 'lost@example.org' } });
+    const answer = await fetch(app.url + prefs('lost'), { method: 'PUT', headers: { 'content-type': 'application/json' }, body: '' });
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({ code: 'invalid-request', errors: [{ pointer: '', detail: 'is required' }] });
+    expect((await app.get(prefs('lost'))).body).toMatchObject({ contacts: { email: 'lost@example.org' }, version: 1 });
+  });
+
   it('is changed with If-Match only from the version that was read', async () => {
     const first = await app.send('PUT', prefs('careful'), {}, { 'If-Match': '"0"' });
     expect(first.status).toBe(200);

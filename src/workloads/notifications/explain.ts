@@ -1,7 +1,7 @@
 import type { History } from '../../ports/reader.js';
 import type { RecordEvent, WorkRecord } from '../../ports/record.js';
 import type { NextWindow } from './quiet-hours.js';
-import { REASONS, RULE_REASONS } from './reasons.js';
+import { changesOf, REASONS, RULE_REASONS } from './reasons.js';
 import { type Facts, factsOf } from './rules.js';
 import { whatIfs } from './what-if.js';
 
@@ -44,7 +44,7 @@ function eventView(record: WorkRecord, event: RecordEvent, nextWindow: NextWindo
   const told = { at: new Date(at).toISOString(), name, rule, actor, clock, failure: FAILURES.has(name), why: whyOf(rule) };
   const of = { ...(deliveryId === undefined ? {} : { deliveryId }), ...(audit === undefined ? {} : { audit }) };
   if (facts === null) {
-    const changes = REASONS[rule]?.changes ?? [];
+    const changes = changesOf(rule, record.deliveries.find(({ id }) => id === deliveryId)?.channel);
     const decided = changes.length === 0 ? {} : { inputs: inIso(detail), wouldHaveChanged: changes };
     return { ...told, ...of, detail, ...decided };
   }

@@ -16,6 +16,8 @@ interface Deps {
 
 /** How soon a client that lost its stream should come back, milliseconds. */
 const RECONNECT_MS = 2000;
+/** Tells cursors of inboxes from those of other lists. */
+const CURSOR_OF = 'inbox';
 
 /** The inbox over HTTP, to be mounted at `/api/v1/users`. */
 export function inboxRoutes(deps: Deps): Router {
@@ -25,11 +27,11 @@ export function inboxRoutes(deps: Deps): Router {
   router.get('/:userId/inbox', async (request, response) => {
     const key = keyOf(request);
     const { unread, cursor, limit } = parse(inboxQuery, request.query, 'query');
-    const before = cursor === undefined ? undefined : decodeCursor(cursor).at;
+    const before = cursor === undefined ? undefined : seqIn(cursor);
     const items = await inbox.list({ ...key, limit: limit + 1, unreadOnly: unread, ...(before === undefined ? {} : { before }) });
     const page = items.slice(0, limit);
     const last = page.at(-1);
-    const nextCursor = items.length > limit && last !== undefined ? encodeCursor(last.seq, 'inbox') : null;
+    const nextCursor = items.length > limit && last !== undefined ? encodeCursor(last.seq, CURSOR_OF) : null;
     response.json({ data: page.map(itemView), unread: await inbox.unread(key), nextCursor });
   });
 
@@ -67,8 +69,22 @@ async function stream({ inbox, streams }: Deps, request: Request, response: Resp
     // nginx would otherwise hold the events back until its buffer is full.
     'X-Accel-Buffering': 'no',
   });
+  // A stream without a body would never begin: whoever asks for its header alone has it now, and takes nobody's place.
+  if (request.method === 'HEAD') {
+    response.end();
+    return;
+  }
   response.write(`retry: ${RECONNECT_MS}\nid: ${from}\n\n`);
   streams.open(key, from, response, itemView);
+}
+
+/** @throws SignalboxError `invalid-request` where it is a cursor of another list: its place means nothing here */
+function seqIn(cursor: string): number {
+  const { at, id } = decodeCursor(cursor);
+  if (id === CURSOR_OF && Number.isSafeInteger(at)) return at;
+  throw new SignalboxError('invalid-request', '?cursor is not one that this list gave out', {
+    fields: [{ pointer: '?cursor', detail: 'must be a nextCursor of this list' }],
+  });
 }
 
 /** As the header says, else the query; null where neither does. @throws SignalboxError naming the one that is no event's id */

@@ -10,6 +10,7 @@ const reason = (why: string, ...changes: readonly (readonly [change: string, out
 });
 
 const LATER = 'sent at once';
+const EMAIL_POLICY = 'EMAIL_UNKNOWN_POLICY';
 
 /** The rules of the notifications themselves: what would have changed them is worked out from the facts, not told from here. */
 export const RULE_REASONS: Readonly<Record<string, string>> = {
@@ -22,19 +23,29 @@ export const RULE_REASONS: Readonly<Record<string, string>> = {
   expiry: 'Its expiresAt had come before it could be sent. It is not tried again.',
 };
 
+/** Where a channel has a setting of its own: the sentences below name that of e-mail. */
+const UNKNOWN_POLICIES: Readonly<Record<string, string>> = { sms: 'SMS_UNKNOWN_POLICY', push: 'PUSH_UNKNOWN_POLICY' };
+
+/** What would have changed a decision of the pipeline's own, for a delivery through this channel. */
+export function changesOf(rule: string, channel: string | undefined): Reason['changes'] {
+  const policy = UNKNOWN_POLICIES[channel ?? ''] ?? EMAIL_POLICY;
+  const named = (text: string): string => text.replaceAll(EMAIL_POLICY, policy);
+  return (REASONS[rule]?.changes ?? []).map(({ change, outcome }) => ({ change: named(change), outcome: named(outcome) }));
+}
+
 /** The pipeline's own rules. */
 export const REASONS: Readonly<Record<string, Reason>> = {
   'effect.done': reason('The provider took it.'),
   'effect.refused': reason(
-    'The provider refused it for good: trying again could not have helped.',
-    ['with an address and content that the provider takes', 'delivered'],
+    'It was refused for good, by the provider or before it was asked (the code says which): trying again could not have helped.',
+    ['with an address and content that are allowed and that the provider takes', 'delivered'],
     ['with a refusal that may pass (a timeout, 429, 5xx, SMTP 4xx)', 'tried again after a while'],
   ),
   'retry.full-jitter': reason(
     'The attempt failed in a way that may pass: it is tried again after a random wait.',
     ['with another RETRY_BACKOFF_MS or RETRY_BACKOFF_MAX_MS', 'tried again sooner or later'],
     ['with a Retry-After in the provider’s answer', 'tried again no sooner than that'],
-    ['with MAX_RETRY_ATTEMPTS used up', 'a dead letter (retries.exhausted)'],
+    ['with MAX_RETRY_ATTEMPTS used up, unless the answer was 429', 'a dead letter (retries.exhausted)'],
   ),
   'retry.after': reason(
     'The provider said how long to wait.',
@@ -71,8 +82,8 @@ export const REASONS: Readonly<Record<string, Reason>> = {
     ['with a higher MAX_RETRY_ATTEMPTS or RETRY_BACKOFF_MAX_MS', 'asked for longer'],
   ),
   'unknown.send-again': reason(
-    'The attempt before has no outcome that we know of, and the provider can tell a repeat or has said that there was none.',
-    ['with a provider that cannot tell a repeat', 'held for a person (unknown.hold), or as EMAIL_UNKNOWN_POLICY says'],
+    'The attempt before has no outcome that we know of, and the provider can tell a repeat or has said that there was none, or the policy is to send again.',
+    ['with a provider that cannot tell a repeat, and the policy hold', 'held for a person (unknown.hold)'],
   ),
   'claims.exhausted': reason(
     'It was claimed again and again without getting anywhere: it may kill its worker.',
