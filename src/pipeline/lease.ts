@@ -64,6 +64,8 @@ export function createLeaseKeeper(deps: Deps): LeaseKeeper {
   const { clock, timers, settings } = deps;
   const held = new Map<LeaseRef, HeldLease>();
   let timer: Timer | undefined;
+  /** When the timer fires, on the monotonic clock. */
+  let lookAt = 0;
 
   const renewAll = async (): Promise<void> => {
     const now = clock.monotonic();
@@ -87,7 +89,9 @@ export function createLeaseKeeper(deps: Deps): LeaseKeeper {
 
   const arm = (): void => {
     if (timer !== undefined || held.size === 0) return;
-    timer = timers.after(nextLookMs(settings, held.values(), clock.monotonic()), () => {
+    const inMs = nextLookMs(settings, held.values(), clock.monotonic());
+    lookAt = clock.monotonic() + inMs;
+    timer = timers.after(inMs, () => {
       timer = undefined;
       renewAll().catch((error: unknown) => deps.watch({ kind: 'trouble', where: 'lease.renew', error }));
       // Armed again at once, not after the answer: a renewal that hangs must not keep the deadline from being looked at.
@@ -99,6 +103,11 @@ export function createLeaseKeeper(deps: Deps): LeaseKeeper {
     hold(record, worker, sentAt, storeNow) {
       const lease = createLease(deps, record, worker, sentAt, storeNow);
       held.set(lease.ref, lease);
+      // A claim whose answer took long has used up most of its lease: its end may come before the look that is due next.
+      if (lookAt > lease.renewedAt + settings.leaseMs * SAFE_SHARE) {
+        timer?.cancel();
+        timer = undefined;
+      }
       arm();
       return lease;
     },

@@ -56,4 +56,17 @@ describe('a lease that cannot be renewed', () => {
     await time.until(0.8 * LEASE_MS + 10);
     expect(lease.signal.aborted).toBe(true);
   });
+
+  it('fires it in time also where the claim’s answer took so long that the next heartbeat would be too late', async () => {
+    const time = new Time();
+    const renew = () => new Promise<never>(() => undefined);
+    const keeper = createLeaseKeeper({ ...time, store: { renew } as never, watch: () => undefined, settings });
+    const record = { tenant: 'default', id: 'record', lockToken: 1, deliveries: [] } as unknown as WorkRecord;
+    await time.until(1900);
+    keeper.hold({ ...record, id: 'quick' }, 'worker', 1900, 1900);
+    await time.until(2000);
+    const late = keeper.hold(record, 'worker', 0, 2000);
+    await time.until(0.8 * LEASE_MS + 10);
+    expect(late.signal.aborted).toBe(true);
+  });
 });

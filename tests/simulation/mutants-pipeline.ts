@@ -163,8 +163,8 @@ export const PIPELINE_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: LEASE,
-        search: 'timers.after(nextLookMs(settings, held.values(), clock.monotonic()),',
-        replace: 'timers.after(settings.heartbeatMs,',
+        search: 'const inMs = nextLookMs(settings, held.values(), clock.monotonic());',
+        replace: 'const inMs = settings.heartbeatMs;',
       },
     ],
   },
