@@ -100,8 +100,8 @@ export function readOptions(args: readonly string[]): Options {
     arrivals: oneOf('arrivals', values.arrivals, ['constant', 'poisson']),
     scenario: oneOf('scenario', values.scenario, ['steady', 'fairness']),
     rounds: whole('rounds', values.rounds, 1, 100),
-    report: values.report,
-    history: values.history,
+    report: file('report', values.report),
+    history: file('history', values.history),
     baselines: !values['skip-baselines'],
     json: values.json,
     help: values.help,
@@ -129,6 +129,11 @@ function whole(flag: string, text: string, least: number, most: number): number 
   return number(flag, text, least, most);
 }
 
+function file(flag: string, text: string): string {
+  if (text.trim() === '') throw new UsageError(`--${flag}: give the name of a file`);
+  return text;
+}
+
 function oneOf<Word extends string>(flag: string, text: string, words: readonly Word[]): Word {
   const word = words.find((one) => one === text);
   if (word === undefined) throw new UsageError(`--${flag} ${text}: give ${words.join(' or ')}`);
@@ -140,7 +145,7 @@ function channelsOf(text: string): readonly ChannelName[] {
   return [...new Set(names.map((name) => oneOf('channels', name, CHANNELS)))];
 }
 
-function origin(text: string): string {
+export function origin(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null || !/^https?:$/.test(url.protocol)) throw new UsageError(`--url ${text}: give an http or https address`);
   return url.origin;

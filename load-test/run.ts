@@ -3,7 +3,8 @@
  *
  * Exits 0 when every objective was met, 1 when one was not or the run failed, 2 when the command line is wrong.
  */
-import { writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { runFairness } from './fairness.js';
 import { appendHistory, readHistory } from './history.js';
 import { HELP, type Options, readOptions, UsageError } from './options.js';
@@ -17,6 +18,16 @@ import { RunError } from './target.js';
 function sayTo(options: Options): (line: string) => void {
   const output = options.json ? process.stderr : process.stdout;
   return (line) => void output.write(`${line}\n`);
+}
+
+/** Before the load, and not after ten minutes of it. @throws RunError */
+function demandWritable(path: string): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    closeSync(openSync(path, 'a'));
+  } catch (error) {
+    throw new RunError(`${path} cannot be written: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 async function steady(setup: Setup, options: Options, command: string, say: (line: string) => void): Promise<boolean> {
@@ -38,6 +49,7 @@ async function main(): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
+  if (options.scenario === 'steady') for (const path of [options.report, options.history]) demandWritable(path);
   const say = sayTo(options);
   const setup = await setUp(options, say);
   // Ctrl-C takes the server of our own along, and its data.

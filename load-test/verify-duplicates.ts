@@ -13,7 +13,7 @@ import { loadConfig } from '../src/config.js';
 import type { ToldNotification } from '../tests/drills/evidence.js';
 import { Client } from './client.js';
 import { DuplicateCount, type Duplicates, printDuplicates } from './duplicates.js';
-import { UsageError } from './options.js';
+import { origin, UsageError } from './options.js';
 import { findTarget, RunError } from './target.js';
 
 const HELP = `usage: npm run verify:duplicates -- [flags]
@@ -79,6 +79,9 @@ async function throughFile(dataDir: string): Promise<Duplicates> {
   }
 }
 
+const OF_NOTIFICATIONS = "r.workload = 'notifications'";
+const DELIVERED = `ledger l JOIN records r ON r.seq = l.record WHERE l.result = 'delivered' AND ${OF_NOTIFICATIONS}`;
+
 /** The same as {@link DuplicateCount}, counted by the store; the ledger is append-only. */
 function countIn(database: Database, source: string): Duplicates {
   const number = (sql: string): number => (database.prepare(sql).get() as { n: number }).n;
@@ -89,10 +92,11 @@ function countIn(database: Database, source: string): Duplicates {
       .map((row) => (row as { line: string }).line);
   return {
     source,
-    notifications: number('SELECT count(*) AS n FROM records'),
-    deliveries: number('SELECT count(*) AS n FROM deliveries'),
-    deliveredOutcomes: number("SELECT count(*) AS n FROM ledger WHERE result = 'delivered'"),
-    operationsDelivered: number("SELECT count(*) AS n FROM (SELECT DISTINCT tenant, operation_id FROM ledger WHERE result = 'delivered')"),
+    // Operations of the desk and batches are records as well; of duplicates all are looked at.
+    notifications: number(`SELECT count(*) AS n FROM records r WHERE ${OF_NOTIFICATIONS}`),
+    deliveries: number(`SELECT count(*) AS n FROM deliveries d JOIN records r ON r.seq = d.record WHERE ${OF_NOTIFICATIONS}`),
+    deliveredOutcomes: number(`SELECT count(*) AS n FROM ${DELIVERED}`),
+    operationsDelivered: number(`SELECT count(*) AS n FROM (SELECT DISTINCT l.tenant, l.operation_id FROM ${DELIVERED})`),
     duplicates: [
       ...names(`SELECT 'operation ' || operation_id || ': delivered ' || count(*) || ' times' AS line
         FROM ledger WHERE result = 'delivered' GROUP BY tenant, operation_id HAVING count(*) > 1`),
@@ -115,16 +119,16 @@ function flags() {
       },
     });
     if (values.url !== undefined && values['data-dir'] !== undefined) throw new Error('--url and --data-dir: give one of them');
-    if (values.url !== undefined && !URL.canParse(values.url)) throw new Error(`--url ${values.url}: give an http or https address`);
-    return values;
+    return values.url === undefined ? values : { ...values, url: origin(values.url) };
   } catch (error) {
+    if (error instanceof UsageError) throw error;
     throw new UsageError(error instanceof Error ? (error.message.split(/[.\n]/)[0] ?? '') : String(error));
   }
 }
 
 async function count({ url, 'data-dir': dataDir }: ReturnType<typeof flags>): Promise<Duplicates> {
   if (dataDir !== undefined) return throughFile(dataDir);
-  const target = await findTarget(url === undefined ? null : new URL(url).origin);
+  const target = await findTarget(url ?? null);
   return target === null ? throughFile(loadConfig().dataDir) : throughApi(target.url);
 }
 

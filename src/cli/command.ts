@@ -44,11 +44,11 @@ export function family(program: Command, name: string, description: string, exam
     .command(name)
     .description(description)
     .usage('[options] <command>')
-    .argument('[command]')
-    .allowExcessArguments()
+    // With all words behind it: what is not there is then named, instead of their number.
+    .argument('[command...]')
     .addHelpText('after', examples)
     // Reached only where no command of that name is there.
-    .action((given: string | undefined) => {
+    .action(([given]: readonly string[]) => {
       const why = given === undefined ? `name a command of ${name}` : `${name} has no command ${given}`;
       command.error(`${why} (see signalbox ${name} --help)`);
     });

@@ -58,10 +58,10 @@ function createProgram(finish: Finish): Command {
     .addHelpText('after', EXAMPLES)
     .exitOverride()
     .usage('[options] <command>')
-    .argument('[command]')
-    .allowExcessArguments()
+    // With all words behind it: what is not there is then named, instead of their number.
+    .argument('[command...]')
     // Reached only where no command of that name is there.
-    .action((name: string | undefined) => {
+    .action(([name]: readonly string[]) => {
       program.error(name === undefined ? 'name a command (see signalbox --help)' : `there is no command ${name} (see signalbox --help)`);
     });
   addSend(program);

@@ -15,7 +15,15 @@ describe('A command line that is not understood ends with 2 and one line that sa
   test.each([
     [[], 'name a command'],
     [['bogus'], 'no command bogus'],
+    [['bogus', 'one'], 'no command bogus'],
     [['--bogus'], "unknown option '--bogus'"],
+    [['get', ''], 'must not be empty'],
+    [['explain', ''], 'must not be empty'],
+    [['dlq', 'show', ''], 'must not be empty'],
+    [['dlq', 'redrive', ''], 'must not be empty'],
+    [['held', 'resolve', '', '--as', 'dead'], 'must not be empty'],
+    [['desk', 'cancel', ' '], 'must not be empty'],
+    [['dlq', 'bogus', 'one'], 'dlq has no command bogus'],
     [['get'], "missing required argument 'id'"],
     [['get', 'one', 'two'], 'too many arguments'],
     [['explain'], 'name a notification id or a --user'],
@@ -99,6 +107,19 @@ describe('Help', () => {
     expect(out).toMatch(/Examples?:\n {2}\$ signalbox /);
     expect(out).toContain('--url');
   });
+});
+
+test('signalbox config check ends with 2 where a setting is wrong, as npm run config:check does', async () => {
+  const before = process.env['RETRY_BACKOFF_MS'];
+  process.env['RETRY_BACKOFF_MS'] = 'soon';
+  try {
+    const { code, out } = await signalbox('config', 'check');
+    expect(out).toContain('1 thing is wrong');
+    expect(code).toBe(2);
+  } finally {
+    if (before === undefined) delete process.env['RETRY_BACKOFF_MS'];
+    else process.env['RETRY_BACKOFF_MS'] = before;
+  }
 });
 
 describe('A failure ends with 1 and one line that says why', () => {

@@ -99,6 +99,20 @@ describe('signalbox dlq', () => {
     expect(await cli('dlq', 'redrive', '--user', 'many', '--yes')).toMatch(/completed: 0 of 0 dead letters redriven\n$/);
   });
 
+  test('a dry run of a single one changes nothing either', async () => {
+    const ids = await twoDead('single');
+    const [one] = (await json('dlq', 'list', '--user', 'single')).data;
+    const deliveryId = one?.deliveryId ?? '';
+    expect(await cli('dlq', 'redrive', deliveryId, '--dry-run')).toMatch(/^1 dead letters would be redriven\n[\s\S]*http_410/);
+    expect(await cli('dlq', 'discard', deliveryId, '--reason', 'x', '--dry-run')).toMatch(/^1 dead letters would be discarded\n/);
+    const told = { dryRun: true, matched: 1, groups: [{ count: 1, fingerprint: one?.fingerprint, sample: deliveryId }] };
+    expect(await json('dlq', 'redrive', deliveryId, '--dry-run')).toMatchObject(told);
+    expect((await json('dlq', 'list', '--user', 'single')).data).toHaveLength(ids.length);
+    expect(await cli('desk', 'audit')).not.toContain(deliveryId);
+    const nowhere = await signalbox('dlq', 'redrive', 'nowhere', '--dry-run', '--url', app.url);
+    expect(nowhere).toMatchObject({ code: 1, out: '', err: expect.stringContaining('404') });
+  });
+
   test('need not wait for it: the operation can be asked after, and stopped', async () => {
     await twoDead('slow');
     const begun = await json<{ readonly operationId: string }>('dlq', 'redrive', '--user', 'slow', '--rate', '0.1', '--yes', '--no-wait');
@@ -118,6 +132,14 @@ describe('signalbox dlq', () => {
     expect(ended).toMatch(/completed: 1 of 1 dead letters discarded\n$/);
     expect((await json('dlq', 'list', '--user', 'given-up')).data).toEqual([]);
     expect(await cli('desk', 'audit', '--action', 'discarded')).toContain('account closed');
+  });
+
+  test('a blank is no reason', async () => {
+    const [id] = await twoDead('blank');
+    const [one] = (await json('dlq', 'list', '--user', 'blank')).data;
+    const ran = await signalbox('dlq', 'discard', one?.deliveryId ?? '', '--reason', ' ', '--url', app.url);
+    expect(ran).toEqual({ code: 1, out: '', err: 'signalbox: ?reason must not be blank (400 invalid-request)\n' });
+    await untilStatus(app, id ?? '', ['dead']);
   });
 
   test('says what the server says of what it cannot do', async () => {
@@ -144,6 +166,9 @@ describe('signalbox held', () => {
     expect(await cli('held', 'group', '--user', 'unsure')).toMatch(/^count +channel +error +first[\s\S]*2 +email/);
     expect(await cli('held', 'show', deliveryId)).toMatch(/attempt 1 .* unknown/);
 
+    const dry = await cli('held', 'resolve', deliveryId, '--as', 'resend', '--dry-run');
+    expect(dry).toMatch(/^1 held deliveries would be resolved\n/);
+    expect(await cli('held', 'list')).toContain(deliveryId);
     expect(await cli('held', 'resolve', deliveryId, '--as', 'delivered', '--note', 'seen it')).toBe(`${deliveryId}  delivered\n`);
     const ended = await cli('held', 'resolve', '--user', 'unsure', '--as', 'dead', '--yes');
     expect(ended).toMatch(/completed: 1 of 1 held deliveries resolved\n$/);

@@ -41,6 +41,8 @@ describe('verify:duplicates on a data file', () => {
     };
     const embedded = await openEmbedded({ dataDir: directory.path, clock: time, timers: time, onFatal });
     await embedded.store.accept(['a', 'b'].map((id) => draftOf({ id, createdAt: time.now() })));
+    // No notification, and not counted as one.
+    await embedded.store.accept([draftOf({ id: 'operation', workload: 'desk', createdAt: time.now() })]);
     await embedded.close();
   });
 

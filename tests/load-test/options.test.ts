@@ -31,6 +31,8 @@ describe('The command line of the load test', () => {
     ['--channels=pigeon', '--channels pigeon: give webhook or email or sms or push or in-app'],
     ['--receiver=somebody', '--receiver somebody: give own or sink'],
     ['--url=nowhere', '--url nowhere: give an http or https address'],
+    ['--report=', '--report: give the name of a file'],
+    ['--history=', '--history: give the name of a file'],
     ['--durations=5', "Unknown option '--durations'"],
     ['five', "Unexpected argument 'five'"],
   ])('refuses %s in one line', (word, line) => {
@@ -46,5 +48,19 @@ describe('The command line of the load test', () => {
     expect(help.status).toBe(0);
     expect(help.stdout).toContain('examples:');
     expect(HELP).toContain('npm run load-test -- --duration=600 --rate=12 --users=10000');
+  });
+
+  test('says before the load, and not after it, that a report cannot be written', () => {
+    const { status, stdout, stderr } = run('run', '--report', 'package.json/report.html', '--url', 'http://127.0.0.1:9');
+    expect({ status, stdout, lines: stderr.trim().split('\n').length }).toEqual({ status: 1, stdout: '', lines: 1 });
+    expect(stderr).toMatch(/^load-test: package\.json\/report\.html cannot be written: /);
+  });
+
+  test('an address that is none ends verify:duplicates with 2', () => {
+    const { status, stderr } = run('verify-duplicates', '--url', 'ftp://127.0.0.1');
+    expect({ status, stderr }).toEqual({
+      status: 2,
+      stderr: 'verify:duplicates: --url ftp://127.0.0.1: give an http or https address\n',
+    });
   });
 });
