@@ -1,4 +1,9 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { FILE_NAME } from '../../src/adapters/embedded/open.js';
+import { loadSqlite } from '../../src/adapters/embedded/sqlite.js';
 import {
   accept,
   eventually,
@@ -36,6 +41,27 @@ describe('A notification, end to end on the embedded platform', () => {
     const { arrivals } = await sinkOf(app, `?operationId=${delivery?.operationId}`);
     expect(arrivals).toHaveLength(1);
     expect(arrivals[0]).toMatchObject({ target: 'a@example.org', channel: 'email', requestId: 'req-42' });
+  });
+
+  it('reaches its receiver whole however large it is, and no wake-up carries any of it', async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'signalbox-large-'));
+    const body = 'a large body, again and again; '.repeat(3000);
+    const accepting = await startApp({ DATA_DIR: dataDir, ENABLE_STREAM_CONSUMERS: 'false' });
+    const id = await accept(accepting, notification({ body }));
+    await accepting.stop();
+
+    const { DatabaseSync } = await loadSqlite();
+    const file = new DatabaseSync(join(dataDir, FILE_NAME));
+    const rows = file.prepare('SELECT * FROM wake_ups').all();
+    file.close();
+    expect(rows).toMatchObject([{ id }]);
+    expect(JSON.stringify(rows).length).toBeLessThan(300);
+
+    const working = await startApp({ DATA_DIR: dataDir });
+    await untilStatus(working, id, ['delivered']);
+    expect((await working.get<{ body: string }>(`/api/v1/notifications/${id}`)).body.body).toBe(body);
+    await working.stop();
+    await rm(dataDir, { recursive: true, force: true });
   });
 
   it('goes to every channel it names, each with an operation id of its own, webhooks signed', async () => {

@@ -8,11 +8,12 @@ import type { History, RecordReader } from '../../ports/reader.js';
 import type { WorkRecord } from '../../ports/record.js';
 import { explainView, needsCalendar } from './explain.js';
 import type { NextWindow } from './quiet-hours.js';
+import { name } from './schema.js';
 import { NOTIFICATIONS } from './workload.js';
 
 /** `GET …/explain`. */
 const explainRequest = z.strictObject({
-  userId: z.string().min(1).max(128).optional(),
+  userId: name(128).optional(),
   since: z.iso
     .datetime({ offset: true, error: 'must be an ISO 8601 date and time with a time zone, e.g. 2026-12-01T09:00:00Z' })
     .optional(),
