@@ -24,6 +24,11 @@ export interface Change {
   readonly subject: string | null;
 }
 
+interface Audited {
+  readonly at: string;
+  readonly recordId: string | null;
+}
+
 interface Known {
   /** Null: known by its id only. */
   readonly status: string | null;
@@ -130,10 +135,19 @@ export class TailWatch {
   /** Records that a person has changed at the desk: what was at rest may have come to life again. */
   async #broughtBack(): Promise<readonly string[]> {
     const path = `/api/v1/desk/audit?since=${encodeURIComponent(this.#auditedTo)}&limit=${PAGE_MAX}`;
-    const page = await this.#client.find<Page<{ readonly at: string; readonly recordId: string | null }>>(path);
-    const last = page?.data[0]?.at;
-    if (last !== undefined) this.#auditedTo = later(last, 1);
-    return (page?.data ?? []).flatMap(({ recordId }) => (recordId === null ? [] : [recordId]));
+    const ids: string[] = [];
+    let cursor: string | null = null;
+    // A repair of many may bring back hundreds between two looks.
+    for (let pages = 0; pages < PAGES_MAX; pages += 1) {
+      const next: string = cursor === null ? path : `${path}&cursor=${encodeURIComponent(cursor)}`;
+      const page: Page<Audited> | null = await this.#client.find<Page<Audited>>(next);
+      const last = page?.data[0]?.at;
+      if (pages === 0 && last !== undefined) this.#auditedTo = later(last, 1);
+      for (const { recordId } of page?.data ?? []) if (recordId !== null) ids.push(recordId);
+      cursor = page?.nextCursor ?? null;
+      if (cursor === null) break;
+    }
+    return ids;
   }
 
   #forget(): void {

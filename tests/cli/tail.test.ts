@@ -78,6 +78,28 @@ describe('signalbox tail', () => {
     expect(await watch.look()).toEqual([]);
   });
 
+  test('tells of everything that the desk has brought back, also where that fills more than a page of the audit', async () => {
+    const at = new Date().toISOString();
+    const ids = Array.from({ length: 120 }, (_, n) => `r${n}`);
+    const audit = (from: number) => ({
+      data: ids.slice(from, from + 100).map((recordId) => ({ at, recordId })),
+      nextCursor: from === 0 ? 'more' : null,
+    });
+    const client = {
+      get: () => Promise.resolve({ data: [], nextCursor: null }),
+      find: (path: string) => {
+        if (path.includes('/desk/audit')) return Promise.resolve(audit(path.includes('cursor=more') ? 100 : 0));
+        const notificationId = path.split('/').at(-1) ?? '';
+        return Promise.resolve({ notificationId, userId: 'ada', status: 'queued', acceptedAt: at, updatedAt: at, scheduledFor: null });
+      },
+    } as unknown as ApiClient;
+    const watch = new TailWatch(client, undefined);
+    await watch.start(undefined);
+    const told = new Set<string>();
+    for (let looks = 0; looks < 3; looks += 1) for (const { notificationId } of await watch.look()) told.add(notificationId);
+    expect(told).toEqual(new Set(ids));
+  });
+
   test('is ended by Ctrl-C with 0, and says nothing more', async () => {
     const id = await accept(app, webhookNotification(app, 'tail', { userId: 'interrupted' }));
     const child = spawn(process.execPath, ['bin/signalbox.mjs', 'tail', '--url', app.url, '--user', 'interrupted', '--since', '1m'], {
