@@ -15,6 +15,8 @@ export interface Configuration {
   readonly without: readonly (keyof FaultRates)[];
   /** Receivers take longer than a lease to answer. */
   readonly slowReceivers: boolean;
+  /** One receiver of each kind, and one place at it. */
+  readonly crowded: boolean;
   outbox(inner: Outbox, store: SimStore): Outbox;
 }
 
@@ -24,6 +26,7 @@ const NORMAL: Configuration = {
   calm: false,
   without: [],
   slowReceivers: false,
+  crowded: false,
   outbox: (inner) => inner,
 };
 
@@ -79,6 +82,13 @@ export const CONFIGURATIONS: readonly Configuration[] = [
     about: 'no faults, receivers that take longer than a lease: renewal alone keeps the lease',
     calm: true,
     slowReceivers: true,
+  },
+  {
+    ...NORMAL,
+    name: 'calm-crowded',
+    about: 'no faults, and one place at each receiver: much stands in line',
+    calm: true,
+    crowded: true,
   },
 ];
 

@@ -23,7 +23,7 @@ export const PEOPLE_MUTANTS: readonly Mutant[] = [
   {
     name: 'quiet-hours-looked-at-only-before-the-line',
     why: 'what stands in line when quiet hours begin is sent into them',
-    config: 'calm-slow',
+    config: 'calm-crowded',
     patches: [
       {
         file: DELIVER,

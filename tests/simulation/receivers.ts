@@ -24,6 +24,8 @@ export class Receivers {
   readonly log: Seen[] = [];
   /** How long they take to answer, at most. */
   slowness = 50;
+  /** One of each kind, and one call at a time. */
+  crowded = false;
 
   constructor(
     private readonly setting: Setting,
@@ -38,8 +40,8 @@ export class Receivers {
       name: effectClass,
       effectClass,
       // Fewer than a batch brings, so that deliveries stand in line for a place.
-      ...(effectClass === 'neither' ? { concurrency: 1 } : {}),
-      provider: (recipient) => `${effectClass}:${recipient.charCodeAt(recipient.length - 1) % 2}`,
+      ...(effectClass === 'neither' || this.crowded ? { concurrency: 1 } : {}),
+      provider: (recipient) => `${effectClass}:${this.crowded ? 0 : recipient.charCodeAt(recipient.length - 1) % 2}`,
       send: (effect, signal) => this.send(who, effect, effectClass, signal),
     };
     if (effectClass !== 'queryable') return channel;

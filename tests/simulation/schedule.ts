@@ -75,7 +75,7 @@ class Schedule {
     this.settings = settingsOf(this.rng, configuration.slowReceivers);
     this.store = new SimStore(() => EPOCH + Math.floor(this.world.now));
     this.people = new SimPeople(() => this.store.now());
-    const prompt = configuration.calm && !configuration.slowReceivers;
+    const prompt = configuration.calm && !configuration.slowReceivers && !configuration.crowded;
     this.referee = new Referee(this.world, this.store, this.people, { ...this.settings, prompt });
     this.queue = new SimQueue(this.setting, this.referee);
     this.receivers = new Receivers(this.setting, this.referee, (effect) => {
@@ -83,6 +83,7 @@ class Schedule {
       return row !== undefined && natureOf(row.record).poison === 'send';
     });
     if (configuration.slowReceivers) this.receivers.slowness = this.settings.leaseMs * 2;
+    if (configuration.crowded) Object.assign(this.receivers, { crowded: true, slowness: this.settings.sendTimeoutMs * 0.9 });
     this.persons = new Persons({ world: this.world, server: () => this.anyServer() });
     this.clients = new Clients({
       world: this.world,
