@@ -128,13 +128,13 @@ describe('signalbox queue and config', () => {
     expect(JSON.parse(await cli('queue', 'depth', '--json'))).toMatchObject({ depth: expect.any(Number), open: expect.any(Number) });
   });
 
-  test('judge the settings without a server; what is wrong ends with 1', async () => {
+  test('judge the settings without a server; what is wrong ends with 2', async () => {
     const { code, out } = await signalbox('config', 'check');
     expect({ code, well: out.includes('all is well') }).toEqual({ code: 0, well: true });
     process.env['LEASE_MS'] = 'soon';
     try {
       const wrong = await signalbox('config', 'check', '--json');
-      expect(wrong.code).toBe(1);
+      expect(wrong.code).toBe(2);
       expect((JSON.parse(wrong.out) as { readonly errors: readonly string[] }).errors).toHaveLength(1);
     } finally {
       delete process.env['LEASE_MS'];

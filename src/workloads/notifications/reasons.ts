@@ -17,7 +17,8 @@ export const RULE_REASONS: Readonly<Record<string, string>> = {
   due: 'It was due, and nothing spoke against it.',
   'critical-category': 'The person had switched this off, but nobody can switch off a critical category.',
   'quiet-hours.urgent': 'The person has quiet hours now, and what is urgent passes them.',
-  'quiet-hours': 'The person is not to be disturbed now: it waits until their quiet hours end, or expires where its expiresAt comes first. Not a failure; no retry is used up.',
+  'quiet-hours':
+    'The person is not to be disturbed now: it waits until their quiet hours end, or expires where its expiresAt comes first. Not a failure; no retry is used up.',
   'preference.channel': 'The person has switched this channel off. Not a failure; it is not tried again.',
   'preference.category': 'The person has switched this category off for this channel. Not a failure; it is not tried again.',
   expiry: 'Its expiresAt had come before it could be sent. It is not tried again.',
