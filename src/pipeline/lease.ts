@@ -67,33 +67,13 @@ export function createLeaseKeeper(deps: Deps): LeaseKeeper {
   /** When the timer fires, on the monotonic clock. */
   let lookAt = 0;
 
-  const renewAll = async (): Promise<void> => {
-    const now = clock.monotonic();
-    const renewable: HeldLease[] = [];
-    for (const lease of held.values()) {
-      if (now - lease.renewedAt > settings.leaseMs * SAFE_SHARE) lease.lose('deadline');
-      // Past the cap it is renewed no more, and ends by itself when its safe share is used up.
-      else if (!lease.leaving && now - lease.claimedAt + settings.leaseMs <= settings.leaseCapMs) renewable.push(lease);
-    }
-    if (renewable.length === 0) return;
-    const extended = await deps.store.renew(
-      renewable.map((lease) => lease.ref),
-      settings.leaseMs,
-    );
-    const tokens = new Set(extended.map((ref) => `${ref.tenant}/${ref.id}/${ref.token}`));
-    for (const lease of renewable) {
-      if (tokens.has(`${lease.ref.tenant}/${lease.ref.id}/${lease.ref.token}`)) lease.renewedAt = now;
-      else if (held.has(lease.ref) && !lease.leaving) lease.lose('refused');
-    }
-  };
-
   const arm = (): void => {
     if (timer !== undefined || held.size === 0) return;
     const inMs = nextLookMs(settings, held.values(), clock.monotonic());
     lookAt = clock.monotonic() + inMs;
     timer = timers.after(inMs, () => {
       timer = undefined;
-      renewAll().catch((error: unknown) => deps.watch({ kind: 'trouble', where: 'lease.renew', error }));
+      renewAll(deps, held).catch((error: unknown) => deps.watch({ kind: 'trouble', where: 'lease.renew', error }));
       // Armed again at once, not after the answer: a renewal that hangs must not keep the deadline from being looked at.
       arm();
     });
@@ -126,6 +106,27 @@ export function createLeaseKeeper(deps: Deps): LeaseKeeper {
       held.clear();
     },
   };
+}
+
+/** Extends what may be extended; loses what is over, and what the store no longer knows as ours. */
+async function renewAll({ store, clock, settings }: Deps, held: ReadonlyMap<LeaseRef, HeldLease>): Promise<void> {
+  const now = clock.monotonic();
+  const renewable: HeldLease[] = [];
+  for (const lease of held.values()) {
+    if (now - lease.renewedAt > settings.leaseMs * SAFE_SHARE) lease.lose('deadline');
+    // Past the cap it is renewed no more, and ends by itself when its safe share is used up.
+    else if (!lease.leaving && now - lease.claimedAt + settings.leaseMs <= settings.leaseCapMs) renewable.push(lease);
+  }
+  if (renewable.length === 0) return;
+  const extended = await store.renew(
+    renewable.map((lease) => lease.ref),
+    settings.leaseMs,
+  );
+  const tokens = new Set(extended.map((ref) => `${ref.tenant}/${ref.id}/${ref.token}`));
+  for (const lease of renewable) {
+    if (tokens.has(`${lease.ref.tenant}/${lease.ref.id}/${lease.ref.token}`)) lease.renewedAt = now;
+    else if (held.has(lease.ref) && !lease.leaving) lease.lose('refused');
+  }
 }
 
 /** Until the next heartbeat, or until the first lease has used up its safe share: its signal must not wait for a heartbeat. */
