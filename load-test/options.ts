@@ -18,6 +18,8 @@ export interface Options {
   readonly receiverPort: number | null;
   readonly arrivals: 'constant' | 'poisson';
   readonly scenario: 'steady' | 'fairness';
+  /** Seconds of the same load before, of which nothing is measured. Null: {@link OWN_WARM_UP_S} with a server of its own, else none. */
+  readonly warmUp: number | null;
   /** Of the fairness scenario. */
   readonly rounds: number;
   readonly report: string;
@@ -31,6 +33,11 @@ export interface Options {
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
+
+/** A process that has just started compiles what it runs while it runs it: its first seconds say nothing of the others. */
+export const OWN_WARM_UP_S = 5;
+/** The least notifications a second of a warm-up: what is done ten times is not warm. */
+export const WARM_UP_RATE = 100;
 
 /** Where our own receiver listens when somebody else's server must be told beforehand to let webhooks through to it. */
 export const RECEIVER_PORT = 3099;
@@ -52,6 +59,8 @@ failed, 2 when the command line is wrong.
                       (default: own with a server of its own, else sink)
   --receiver-port n   where the own receiver listens
   --arrivals how      constant, or poisson: random gaps of the same average (default constant)
+  --warm-up s         seconds of load before, not measured (default 5 with a server of its own, which has only just
+                      started, and slow as every process is at first; else 0)
   --scenario name     steady, or fairness: do others notice one user who floods? (default steady)
   --rounds n          rounds of the fairness scenario (default 3)
   --report FILE       the HTML report (default load-test/report.html)
@@ -77,6 +86,7 @@ const FLAGS = {
   receiver: { type: 'string' },
   'receiver-port': { type: 'string' },
   arrivals: { type: 'string', default: 'constant' },
+  'warm-up': { type: 'string' },
   scenario: { type: 'string', default: 'steady' },
   rounds: { type: 'string', default: '3' },
   report: { type: 'string', default: 'load-test/report.html' },
@@ -98,6 +108,7 @@ export function readOptions(args: readonly string[]): Options {
     receiver: values.receiver === undefined ? null : oneOf<'own' | 'sink'>('receiver', values.receiver, ['own', 'sink']),
     receiverPort: values['receiver-port'] === undefined ? null : whole('receiver-port', values['receiver-port'], 0, 65_535),
     arrivals: oneOf('arrivals', values.arrivals, ['constant', 'poisson']),
+    warmUp: values['warm-up'] === undefined ? null : number('warm-up', values['warm-up'], 0, 600),
     scenario: oneOf('scenario', values.scenario, ['steady', 'fairness']),
     rounds: whole('rounds', values.rounds, 1, 100),
     report: file('report', values.report),

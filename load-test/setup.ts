@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { ensureBuilt } from '../bench/built.js';
 import { Client } from './client.js';
-import { OpenLoop } from './generator.js';
-import { type ChannelName, type Options, RECEIVER_PORT } from './options.js';
+import { constantTimes, OpenLoop } from './generator.js';
+import { type ChannelName, type Options, OWN_WARM_UP_S, RECEIVER_PORT, WARM_UP_RATE } from './options.js';
 import { InboxReceiver, type Receiver, SinkReceiver, startOwnReceiver } from './receiver.js';
 import { now } from './stats.js';
 import { findTarget, RunError, startTarget, type Target } from './target.js';
@@ -40,7 +40,15 @@ export async function setUp(options: Options, say: (line: string) => void): Prom
     const receivers = await receiversOf(options.channels, ownReceiver, client);
     const receiverName = ownReceiver === null ? 'the sink of the server' : `a receiver of its own on port ${ownReceiver.port}`;
     say(`target: ${target.url}${target.own ? ' (a server of its own, started for this run)' : ''}; received by ${receiverName}`);
-    await probe(client, receivers, options.channels, target, ownReceiver?.port ?? null);
+    const hint = ownReceiver === null ? '' : `: is WEBHOOK_ALLOW=127.0.0.1:${ownReceiver.port} set there?`;
+    const probes = Array.from({ length: PROBES * options.channels.length }, (_, n) => n * 20);
+    await probe(client, receivers, options.channels, probes, hint);
+    const warmUp = options.warmUp ?? (target.own ? OWN_WARM_UP_S : 0);
+    if (warmUp > 0) {
+      const rate = Math.max(options.rate, WARM_UP_RATE);
+      say(`warm-up: ${rate} /s for ${warmUp} s, not measured`);
+      await probe(client, receivers, options.channels, constantTimes(rate, warmUp * 1000), hint);
+    }
     return { target, client, receivers, receiverName, end };
   } catch (error) {
     await end();
@@ -68,19 +76,18 @@ async function receiversOf(channels: readonly ChannelName[], own: Receiver | nul
   return receivers;
 }
 
-/** Before any load: does what is sent arrive? Also loads what a server loads with its first delivery. */
+/** Before what is measured: does what is sent arrive? Also loads what a server loads with its first delivery. */
 async function probe(
   client: Client,
   receivers: ReadonlyMap<ChannelName, Receiver>,
   channels: readonly ChannelName[],
-  target: Target,
-  ownPort: number | null,
+  times: readonly number[],
+  webhookHint: string,
 ): Promise<void> {
   const generator = new OpenLoop(client, `probe-${randomUUID().slice(0, 8)}`, receivers);
-  const times = Array.from({ length: PROBES * channels.length }, (_, n) => n * 20);
   await generator.play({ name: 'probe', times, userOf: (n) => `load_probe_${n % 3}`, channels, repeatEvery: 0 }, now());
   const [refused] = generator.items.filter(({ error }) => error !== null);
-  if (refused !== undefined) throw new RunError(`the server at ${target.url} does not accept notifications: ${refused.error}`);
+  if (refused !== undefined) throw new RunError(`the server at ${client.url} does not accept notifications: ${refused.error}`);
   for (const channel of channels) {
     if (channel === 'in-app') continue;
     const expected = generator.items.filter((item) => item.channel === channel).length;
@@ -90,7 +97,7 @@ async function probe(
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     if (arrived >= expected) continue;
-    const hint = channel === 'webhook' && ownPort !== null ? `: is WEBHOOK_ALLOW=127.0.0.1:${ownPort} set there?` : '';
-    throw new RunError(`${expected - arrived} of ${expected} ${channel} notifications to ${target.url} never arrived${hint}`);
+    const hint = channel === 'webhook' ? webhookHint : '';
+    throw new RunError(`${expected - arrived} of ${expected} ${channel} notifications to ${client.url} never arrived${hint}`);
   }
 }

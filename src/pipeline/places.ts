@@ -29,15 +29,17 @@ interface Line {
   readonly waiting: Map<string, Set<() => void>>;
   /** How many were put off and have not been seen since: the line that does not stand here. */
   elsewhere: number;
-  /** How long a place is taken as a rule, milliseconds. */
+  /** How many stand in line. */
+  standing: number;
+  /** How long a place is usually taken, milliseconds. */
   usualMs: number;
 }
 
 /**
  * Waiting for a free connection happens here, before the intent is stored: an intent says that a call may be under way,
  * and a crash would have to hold everything that only stood in line. (Opening a connection is part of the call.) Whoever waits holds one of the worker's few hands, so
- * nobody waits long: one slow provider must not delay all others. From the first who waited in vain on, whoever finds
- * all places taken is put off at once, for about as long as those before it will need.
+ * nobody waits long: one slow provider must not delay all others. Whoever would wait for more than a second, by how long
+ * a place is usually taken there, is put off at once, for about as long as those before it will need.
  */
 export function createPlaces(clock: Pick<Clock, 'monotonic'>, timers: Timers, chance: Chance): Places {
   const lines = new Map<string, Line>();
@@ -59,21 +61,20 @@ export function createPlaces(clock: Pick<Clock, 'monotonic'>, timers: Timers, ch
     return { leave };
   };
 
-  const putOff = (line: Line, most: number): Place => {
-    line.elsewhere += 1;
-    const turn = Math.max(PUT_OFF_MIN_MS, line.usualMs * (1 + line.elsewhere / most));
-    return { retryInMs: Math.ceil(Math.min(turn, PUT_OFF_MAX_MS) * (0.5 + chance.next())) };
-  };
-
   /** True: the place is ours. False: nobody left in time. */
   const standIn = (line: Line, user: string): Promise<boolean> =>
     new Promise((resolve) => {
+      line.standing += 1;
       const timer = timers.after(LINE_MS, () => {
         goFrom(line, user, called);
+        line.standing -= 1;
+        // Nobody left for us in all this time: until somebody does so quicker, it is slow.
+        line.usualMs = Math.max(line.usualMs, LINE_MS);
         resolve(false);
       });
       const called = (): void => {
         timer.cancel();
+        line.standing -= 1;
         resolve(true);
       };
       const own = line.waiting.get(user);
@@ -84,16 +85,33 @@ export function createPlaces(clock: Pick<Clock, 'monotonic'>, timers: Timers, ch
   return {
     async take(provider, most, user) {
       if (most === undefined) return { leave: () => {} };
-      const line = lines.get(provider) ?? { taken: 0, waiting: new Map(), elsewhere: 0, usualMs: LINE_MS };
+      const line = lines.get(provider) ?? newLine();
       lines.set(provider, line);
       if (line.taken < most) {
         line.taken += 1;
         return placeIn(line, provider);
       }
-      if (line.elsewhere > 0) return putOff(line, most);
-      return (await standIn(line, user)) ? placeIn(line, provider) : putOff(line, most);
+      if (isLong(line, most)) return putOff(line, most, chance);
+      return (await standIn(line, user)) ? placeIn(line, provider) : putOff(line, most, chance);
     },
   };
+}
+
+/** Comes back when those who were put off before are likely to have had their turn. */
+function putOff(line: Line, most: number, chance: Chance): Place {
+  line.elsewhere += 1;
+  const turn = Math.max(PUT_OFF_MIN_MS, line.usualMs * (1 + line.elsewhere / most));
+  return { retryInMs: Math.ceil(Math.min(turn, PUT_OFF_MAX_MS) * (0.5 + chance.next())) };
+}
+
+/** Nobody knows yet how long a place is taken: it is thought quick until it shows otherwise. */
+function newLine(): Line {
+  return { taken: 0, waiting: new Map(), elsewhere: 0, standing: 0, usualMs: 0 };
+}
+
+/** True where one more would wait for too long: behind slow calls, or behind too many. */
+function isLong({ usualMs, standing }: Line, most: number): boolean {
+  return usualMs >= LINE_MS || (usualMs * (standing + 1)) / most >= LINE_MS;
 }
 
 /** Takes the one whose turn it is out of the line; their user's next turn comes after everybody else's. */

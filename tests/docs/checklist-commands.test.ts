@@ -97,7 +97,7 @@ describe('An assignment of a checklist', () => {
  */
 async function loadTest(command: string): Promise<void> {
   const files = `--history=${join(place, 'history.jsonl')} --report=${join(place, 'report.html')}`;
-  const short = `${command.replace(/--duration=\d+/, '--duration=2')} --skip-baselines ${files}`;
+  const short = `${command.replace(/--duration=\d+/, '--duration=2')} --skip-baselines --warm-up=0 ${files}`;
   const { stdout } = await run('bash', ['-c', short], { env: bareEnvironment() }).catch((error: { stdout: string }) => error);
   expect(stdout).toMatch(/^ {2}duplicates +0 /m);
   expect(stdout).toMatch(/^ {2}lost +0$/m);

@@ -7,7 +7,15 @@ const run = (script: string, ...args: string[]) =>
 
 describe('The command line of the load test', () => {
   test('has a default for every flag that is missing', () => {
-    expect(readOptions([])).toMatchObject({ duration: 60, rate: 12, users: 1000, url: null, channels: ['webhook'], scenario: 'steady' });
+    expect(readOptions([])).toMatchObject({
+      duration: 60,
+      rate: 12,
+      users: 1000,
+      url: null,
+      channels: ['webhook'],
+      scenario: 'steady',
+      warmUp: null,
+    });
   });
 
   test('takes values behind = and behind a blank', () => {
@@ -31,6 +39,7 @@ describe('The command line of the load test', () => {
     ['--channels=pigeon', '--channels pigeon: give webhook or email or sms or push or in-app'],
     ['--receiver=somebody', '--receiver somebody: give own or sink'],
     ['--url=nowhere', '--url nowhere: give an http or https address'],
+    ['--warm-up=long', '--warm-up long: give a number from 0 to 600'],
     ['--report=', '--report: give the name of a file'],
     ['--history=', '--history: give the name of a file'],
     ['--durations=5', "Unknown option '--durations'"],
