@@ -40,20 +40,31 @@ export async function setUp(options: Options, say: (line: string) => void): Prom
     const receivers = await receiversOf(options.channels, ownReceiver, client);
     const receiverName = ownReceiver === null ? 'the sink of the server' : `a receiver of its own on port ${ownReceiver.port}`;
     say(`target: ${target.url}${target.own ? ' (a server of its own, started for this run)' : ''}; received by ${receiverName}`);
-    const hint = ownReceiver === null ? '' : `: is WEBHOOK_ALLOW=127.0.0.1:${ownReceiver.port} set there?`;
-    const probes = Array.from({ length: PROBES * options.channels.length }, (_, n) => n * 20);
-    await probe(client, receivers, options.channels, probes, hint);
-    const warmUp = options.warmUp ?? (target.own ? OWN_WARM_UP_S : 0);
-    if (warmUp > 0) {
-      const rate = Math.max(options.rate, WARM_UP_RATE);
-      say(`warm-up: ${rate} /s for ${warmUp} s, not measured`);
-      await probe(client, receivers, options.channels, constantTimes(rate, warmUp * 1000), hint);
-    }
+    await bringThrough(client, receivers, options, target, ownReceiver?.port ?? null, say);
     return { target, client, receivers, receiverName, end };
   } catch (error) {
     await end();
     throw error;
   }
+}
+
+/** A few, to see that they arrive; then, where the server is cold, a load of which nothing is measured. */
+async function bringThrough(
+  client: Client,
+  receivers: ReadonlyMap<ChannelName, Receiver>,
+  options: Options,
+  target: Target,
+  ownPort: number | null,
+  say: (line: string) => void,
+): Promise<void> {
+  const hint = ownPort === null ? '' : `: is WEBHOOK_ALLOW=127.0.0.1:${ownPort} set there?`;
+  const few = Array.from({ length: PROBES * options.channels.length }, (_, n) => n * 20);
+  await probe(client, receivers, options.channels, few, hint);
+  const warmUp = options.warmUp ?? (target.own ? OWN_WARM_UP_S : 0);
+  if (warmUp === 0) return;
+  const rate = Math.max(options.rate, WARM_UP_RATE);
+  say(`warm-up: ${rate} /s for ${warmUp} s, not measured`);
+  await probe(client, receivers, options.channels, [...constantTimes(rate, warmUp * 1000)], hint);
 }
 
 async function receiversOf(channels: readonly ChannelName[], own: Receiver | null, client: Client): Promise<Map<ChannelName, Receiver>> {
