@@ -1,5 +1,5 @@
 import type { AddressInfo, Socket } from 'node:net';
-import PostalMime, { type Email } from 'postal-mime';
+import type { Email } from 'postal-mime';
 import { SMTPServer, type SMTPServerDataStream, type SMTPServerSession } from 'smtp-server';
 import type { Step } from './behaviour.js';
 import { answerOf, EXCERPT_LENGTH, isTaken } from './receive-webhook.js';
@@ -183,6 +183,8 @@ function header(email: Email | null, key: string): string | null {
 
 async function parse(content: Buffer): Promise<Email | null> {
   try {
+    // Loaded with the first mail: an idle process need not have it.
+    const { default: PostalMime } = await import('postal-mime');
     return await PostalMime.parse(content);
   } catch {
     return null;
