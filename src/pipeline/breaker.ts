@@ -1,4 +1,5 @@
 import type { Clock } from '../ports/clock.js';
+import type { News } from '../ports/news.js';
 import type { Watch } from '../ports/watch.js';
 
 export interface BreakerSettings {
@@ -18,6 +19,8 @@ export type Admission =
 export interface Breakers {
   /** Asks the breaker of this provider; every admission is to be reported once. */
   enter(provider: string): Admission;
+  /** Another process has found out: its breaker opened for so many milliseconds, or closed. */
+  heard(provider: string, state: 'open' | 'closed', openMs: number): void;
 }
 
 interface State {
@@ -41,9 +44,10 @@ function forget(states: Map<string, State>, now: number): void {
 
 /**
  * One circuit breaker per provider: closed → (failures in a row) → open → (after a while) half-open, where one call
- * tries → closed or open again. Kept in memory: after a restart the provider is simply tried.
+ * tries → closed or open again. Kept in memory: after a restart the provider is simply tried. What a process finds out by
+ * calls of its own it tells the others; what it hears it does not tell on.
  */
-export function createBreakers(clock: Clock, settings: BreakerSettings, watch: Watch): Breakers {
+export function createBreakers(clock: Clock, settings: BreakerSettings, watch: Watch, news?: Pick<News, 'tell'>): Breakers {
   const states = new Map<string, State>();
 
   const stateOf = (provider: string): State => {
@@ -60,6 +64,7 @@ export function createBreakers(clock: Clock, settings: BreakerSettings, watch: W
     if (state.openUntil === null) return;
     state.openUntil = null;
     watch({ kind: 'breaker', name: provider, state: 'closed' });
+    news?.tell({ kind: 'breaker', name: provider, state: 'closed', openMs: 0 });
   };
 
   const fail = (provider: string, state: State, probe: boolean): void => {
@@ -69,9 +74,19 @@ export function createBreakers(clock: Clock, settings: BreakerSettings, watch: W
     if (!probe && state.openUntil !== null) return;
     state.openUntil = clock.monotonic() + settings.breakerOpenMs;
     watch({ kind: 'breaker', name: provider, state: 'open' });
+    news?.tell({ kind: 'breaker', name: provider, state: 'open', openMs: settings.breakerOpenMs });
   };
 
   return {
+    heard(provider, state, openMs) {
+      const known = stateOf(provider);
+      const until = state === 'open' ? clock.monotonic() + Math.min(openMs, settings.breakerOpenMs) : null;
+      // A probe of our own is under way: its outcome is newer than what others saw.
+      if (known.probing || (until === null) === (known.openUntil === null)) return;
+      known.openUntil = until;
+      known.failures = 0;
+      watch({ kind: 'breaker', name: provider, state });
+    },
     enter(provider) {
       const state = stateOf(provider);
       let probe = false;

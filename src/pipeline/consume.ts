@@ -11,7 +11,7 @@ import { dueOf } from './envelope.js';
 import { createLeaseKeeper, type Lease, type LeaseKeeper } from './lease.js';
 import { Notes } from './notes.js';
 import { createPlaces } from './places.js';
-import { createRates } from './rates.js';
+import { createRates, type Rates } from './rates.js';
 import type { PipelineSettings } from './settings.js';
 import type { Workload } from './workload.js';
 
@@ -28,6 +28,8 @@ export interface ConsumerDeps {
   readonly chance: Chance;
   readonly ids: Ids;
   readonly breakers: Breakers;
+  /** Counted over the fleet; left out: in this process alone. */
+  readonly rates?: Rates;
   readonly watch: Watch;
   readonly settings: PipelineSettings;
   readonly worker: string;
@@ -72,7 +74,7 @@ class Worker implements Consumer {
     this.#deps = deps;
     this.#leases = createLeaseKeeper(deps);
     const places = createPlaces(deps.clock, deps.timers, deps.chance);
-    this.#deliverDeps = { ...deps, places, rates: createRates(deps.clock, deps.chance), draining: () => this.#stopping };
+    this.#deliverDeps = { ...deps, places, rates: deps.rates ?? createRates(deps.clock, deps.chance), draining: () => this.#stopping };
   }
 
   start(): void {

@@ -141,7 +141,7 @@ class Pass {
     let verdict: BreakerVerdict = 'neutral';
     try {
       // Once the breaker lets it through, or a call that is not made would use up the rate.
-      const turnInMs = this.deps.rates.take(provider, channel.ratePerSecond, current.reason === RATE_LIMITED);
+      const turnInMs = await this.deps.rates.take(provider, channel.ratePerSecond, current.reason === RATE_LIMITED);
       if (turnInMs !== null) return await this.putOff(current, RATE_LIMITED, this.lease.now() + turnInMs, carried);
       const intent = await this.intend(current, ruling, provider, carried);
       if (intent === 'stale') return 'stale';

@@ -1,8 +1,11 @@
 import type { Chance, Ids } from '../ports/chance.js';
 import type { Clock, Timers } from '../ports/clock.js';
+import type { Duties } from '../ports/duties.js';
+import type { News } from '../ports/news.js';
 import type { Outbox } from '../ports/outbox.js';
 import type { PeopleStore } from '../ports/people.js';
 import type { WakeUpQueue } from '../ports/queue.js';
+import type { Rates } from '../ports/rates.js';
 import type { RecordReader } from '../ports/reader.js';
 import type { RecordStore } from '../ports/store.js';
 import type { Watch } from '../ports/watch.js';
@@ -21,6 +24,14 @@ export interface PipelineDeps {
   readonly reader: RecordReader;
   readonly outbox: Outbox;
   readonly queue: WakeUpQueue;
+  /** Left out: this process does every duty itself. */
+  readonly duties?: Duties;
+  /** Duties that this process may take on; the others it leaves to the rest of the fleet. Left out: all. */
+  readonly mayHold?: ReadonlySet<string>;
+  /** Left out: nobody else is there to be told. */
+  readonly news?: News;
+  /** Calls a second at each provider, counted over the fleet. Left out: in this process alone. */
+  readonly rates?: Rates;
   /** Left out: nothing rests on what people choose. */
   readonly people?: Pick<PeopleStore, 'changed' | 'applied'>;
   readonly clock: Clock;
@@ -50,9 +61,13 @@ export interface Pipeline extends Amend {
 export function createPipeline(deps: PipelineDeps): Pipeline {
   const relay = createRelay(deps);
   const amend = createAmend({ ...deps, relay });
+  const breakers = createBreakers(deps.clock, deps.settings, deps.watch, deps.news);
+  deps.news?.hear((item) => {
+    if (item.kind === 'breaker') breakers.heard(item.name, item.state, item.openMs);
+  });
   const consumer = createConsumer({
     ...deps,
-    breakers: createBreakers(deps.clock, deps.settings, deps.watch),
+    breakers,
     workloads: new Map(deps.workloads.map((workload) => [workload.name, workload])),
     expect: (inMs) => relay.expect(inMs),
     cancel: (key, actor) => amend.cancel(key, actor),

@@ -1,16 +1,14 @@
 import type { Chance } from '../ports/chance.js';
 import type { Clock } from '../ports/clock.js';
+import type { Rates } from '../ports/rates.js';
+
+export type { Rates };
 
 /** The rule that puts a delivery off because its provider's rate is used up; whoever carries it has stood in line. */
 export const RATE_LIMITED = 'rate.limited';
 
-/** How many calls may begin in a second at each provider, counted in this process. */
-export interface Rates {
-  /**
-   * Takes one call's share of the rate. Null: go ahead. Else nothing was taken, and it is the caller's turn in so many
-   * milliseconds. `inLine`: the caller comes because its turn has come.
-   * @param perSecond undefined: there is no limit
-   */
+/** The rates of this process alone. */
+export interface OwnRates extends Rates {
   take(provider: string, perSecond: number | undefined, inLine: boolean): number | null;
 }
 
@@ -35,7 +33,7 @@ const JITTER = 0.5;
  * token is there for it. Whoever comes anew joins at its end, so that a backlog drains in order, at the rate, and
  * each of it asks about twice. After a restart the line is forgotten; its turns stand in the deliveries themselves.
  */
-export function createRates(clock: Clock, chance: Chance): Rates {
+export function createRates(clock: Clock, chance: Chance): OwnRates {
   const buckets = new Map<string, Bucket>();
 
   const bucketOf = (provider: string, burst: number): Bucket => {

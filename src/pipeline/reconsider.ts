@@ -1,9 +1,11 @@
 import type { Clock, Timers } from '../ports/clock.js';
+import type { Duties } from '../ports/duties.js';
 import type { ChangedPerson, PeopleStore } from '../ports/people.js';
 import type { RecordReader } from '../ports/reader.js';
 import type { Delivery, RecordEvent, RecordKey, WorkRecord } from '../ports/record.js';
 import type { AmendResult, RecordStore } from '../ports/store.js';
 import type { Watch } from '../ports/watch.js';
+import { createDuty, DUTY_CHECK_MS, type Duty } from './duty.js';
 import { dueOf, statusOf } from './envelope.js';
 import { createLoop } from './loop.js';
 import type { Relay } from './relay.js';
@@ -44,6 +46,8 @@ interface Deps {
   readonly watch: Watch;
   readonly settings: Pick<PipelineSettings, 'pollIntervalMs'>;
   readonly worker: string;
+  readonly duties?: Duties;
+  readonly mayHold?: ReadonlySet<string>;
   /** The workloads whose decisions rest on people's choices. */
   readonly workloads: readonly string[];
 }
@@ -56,8 +60,12 @@ export function createReconsider(deps: Deps): Reconsider {
     async stop() {
       pass.stopping = true;
       await loop.stop();
+      await pass.duty.giveUp();
     },
-    look: () => loop.nudge(0),
+    look() {
+      pass.asked = true;
+      loop.nudge(0);
+    },
   };
 }
 
@@ -70,14 +78,22 @@ interface Unfinished {
 
 class Passes {
   stopping = false;
+  /** A change was made here: whoever has the duty need not be waited for. */
+  asked = false;
+  readonly duty: Duty;
   private readonly unfinished = new Map<string, Unfinished>();
 
-  constructor(private readonly deps: Deps) {}
+  constructor(private readonly deps: Deps) {
+    this.duty = createDuty(deps, 'reconsider');
+  }
 
   /** Gives when to look again, in milliseconds. */
   async run(): Promise<number> {
     const { people, settings } = this.deps;
     try {
+      const onDuty = await this.duty.mine();
+      if (!onDuty && !this.asked && this.unfinished.size === 0) return DUTY_CHECK_MS;
+      this.asked = false;
       const changed = await people.changed(PEOPLE_AT_A_TIME);
       if (changed.length === 0) this.unfinished.clear();
       const waits = await Promise.all(changed.map((person) => this.apply(person)));

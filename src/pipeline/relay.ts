@@ -1,7 +1,9 @@
 import type { Clock, Timers } from '../ports/clock.js';
+import type { Duties } from '../ports/duties.js';
 import type { Outbox, PendingWakeUp } from '../ports/outbox.js';
 import type { WakeUpQueue } from '../ports/queue.js';
 import type { Watch } from '../ports/watch.js';
+import { createDuty, DUTY_CHECK_MS } from './duty.js';
 import { createLoop } from './loop.js';
 import type { PipelineSettings } from './settings.js';
 
@@ -10,6 +12,9 @@ const OFFERED_AT_MOST = 10_000;
 const SCAN_LIMIT = 500;
 /** After trouble with store or queue, the sweeper looks again this soon. */
 const TROUBLE_PAUSE_MS = 1000;
+const EXPECTED_AT_MOST = 1000;
+/** Expectations closer together than this are one. */
+const EXPECT_GRAIN_MS = 50;
 
 /**
  * Brings wake-ups from the outbox to the queue: at once for what was just accepted, and by the sweeper for everything
@@ -32,10 +37,16 @@ interface Deps {
   readonly timers: Timers;
   readonly watch: Watch;
   readonly settings: PipelineSettings;
+  readonly worker: string;
+  readonly duties?: Duties;
+  readonly mayHold?: ReadonlySet<string>;
 }
 
 export function createRelay(deps: Deps): Relay {
-  const { outbox, queue, watch, settings } = deps;
+  const { outbox, queue, watch, settings, clock } = deps;
+  const duty = createDuty(deps, 'sweeper');
+  const own = createExpectations();
+  let scanAt = Number.NEGATIVE_INFINITY;
   let offered: PendingWakeUp[] = [];
   let started = false;
   let relaying: Promise<void> | undefined;
@@ -55,7 +66,7 @@ export function createRelay(deps: Deps): Relay {
       } catch (error) {
         // Nothing is lost: the records say `publish: pending`, and the sweeper reads them.
         watch({ kind: 'trouble', where: 'relay.publish', error });
-        sweeper.nudge(TROUBLE_PAUSE_MS);
+        nudge(TROUBLE_PAUSE_MS);
       }
     }
     relaying = undefined;
@@ -63,13 +74,32 @@ export function createRelay(deps: Deps): Relay {
 
   const sweep = async (): Promise<number> => {
     try {
+      const onDuty = await duty.mine();
+      const now = clock.monotonic();
+      // Not on duty, we are here for what we put off ourselves, and leave the rest to whoever is.
+      const wait = Math.min(onDuty ? scanAt : Number.POSITIVE_INFINITY, own.next()) - now;
+      if (wait > 0) return Math.min(wait, DUTY_CHECK_MS);
+      // What is put off from here on is looked for anew.
+      scanAt = Number.POSITIVE_INFINITY;
+      own.forget(now);
       const scan = await outbox.due(SCAN_LIMIT, settings.republishAfterMs);
       if (scan.wakeUps.length > 0) await publish(scan.wakeUps, 'sweeper');
-      return Math.min(scan.nextInMs ?? settings.pollIntervalMs, settings.pollIntervalMs);
+      const sleepMs = Math.min(scan.nextInMs ?? settings.pollIntervalMs, settings.pollIntervalMs);
+      scanAt = Math.min(scanAt, clock.monotonic() + sleepMs);
+      if (sleepMs === 0) own.add(now);
+      return onDuty ? sleepMs : Math.min(own.next() - clock.monotonic(), DUTY_CHECK_MS);
     } catch (error) {
+      scanAt = Number.NEGATIVE_INFINITY;
+      own.add(clock.monotonic());
       watch({ kind: 'trouble', where: 'sweeper', error });
       return TROUBLE_PAUSE_MS;
     }
+  };
+  const nudge = (inMs: number): void => {
+    const at = clock.monotonic() + Math.max(0, inMs);
+    scanAt = Math.min(scanAt, at);
+    own.add(at);
+    sweeper.nudge(inMs);
   };
   const sweeper = createLoop(deps.clock, deps.timers, sweep);
 
@@ -82,13 +112,28 @@ export function createRelay(deps: Deps): Relay {
       started = false;
       await sweeper.stop();
       await relaying;
+      await duty.giveUp();
     },
     offer(wakeUp) {
       if (!started) return;
-      if (offered.length >= OFFERED_AT_MOST) return sweeper.nudge(TROUBLE_PAUSE_MS);
+      if (offered.length >= OFFERED_AT_MOST) return nudge(TROUBLE_PAUSE_MS);
       offered.push(wakeUp);
       relaying ??= relayOffered();
     },
-    expect: (inMs) => sweeper.nudge(inMs),
+    expect: nudge,
+  };
+}
+
+/** When what this process put off falls due, on the monotonic clock. Bounded: what is beyond is found by the regular look. */
+function createExpectations() {
+  const times = new Set<number>();
+  return {
+    add(at: number): void {
+      if (times.size < EXPECTED_AT_MOST) times.add(Math.ceil(at / EXPECT_GRAIN_MS) * EXPECT_GRAIN_MS);
+    },
+    next: (): number => Math.min(...times),
+    forget(until: number): void {
+      for (const at of times) if (at <= until) times.delete(at);
+    },
   };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { createRates, type Rates } from '../../src/pipeline/rates.js';
+import { createRates, type OwnRates } from '../../src/pipeline/rates.js';
 import { HandClock } from '../support/hand-clock.js';
 import { seeded } from '../support/seeded.js';
 
@@ -9,7 +9,7 @@ function set(next: () => number = () => 0) {
 }
 
 /** Lets so many come at once, each again at its turn; gives when each went, in milliseconds from the start, and how often all asked. */
-function drain(rates: Rates, clock: HandClock, many: number, perSecond: number, lateMs: () => number) {
+function drain(rates: OwnRates, clock: HandClock, many: number, perSecond: number, lateMs: () => number) {
   const start = clock.monotonic();
   const went: number[] = [];
   const order: number[] = [];
