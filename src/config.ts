@@ -1,6 +1,8 @@
 import { hostname } from 'node:os';
 import { readEnvironment } from './config/env-file.js';
+import type { Role } from './config/kind.js';
 import { brokenRules, doubts, fileUrlDirectory } from './config/rules.js';
+import { type Servers, serversOf } from './config/servers.js';
 import type { Mode } from './config/setting.js';
 import { MODES } from './config/setting.js';
 import type { AnySetting, SettingName, Values } from './config/settings.js';
@@ -18,6 +20,21 @@ const FOLDED = [
   'storeDriver',
   'queueDriver',
   'ingressMode',
+  'mongodbUri',
+  'mongodbUsername',
+  'mongodbPassword',
+  'directDatabaseUrl',
+  'rabbitmqUrl',
+  'rabbitmqUsername',
+  'rabbitmqPassword',
+  'redisUrl',
+  'redisHost',
+  'redisPort',
+  'redisUsername',
+  'redisPassword',
+  'roles',
+  'healthCheckPort',
+  'port',
 ] as const;
 
 type Folded = (typeof FOLDED)[number];
@@ -25,11 +42,17 @@ type Folded = (typeof FOLDED)[number];
 /** Settings that nothing reads yet. */
 type Dead = keyof typeof LATER | keyof typeof SERVERS;
 
+/** Of the health server of a process that is no API. */
+const WORKER_PORT = 3001;
+
 /** The configuration of one process, complete and checked. A name that ends in Ms is in milliseconds; `null`: not set. */
 export interface Config extends Omit<Values, Folded | Dead> {
   readonly production: boolean;
-  readonly driver: 'embedded';
+  readonly roles: ReadonlySet<Role>;
+  readonly servers: Servers;
   readonly dataDir: string;
+  /** Of the HTTP API, or of the health server where this process is no API. */
+  readonly port: number;
   readonly workerId: string;
   readonly heartbeatMs: number;
   /** Whether the development receiver takes the place of real providers. */
@@ -109,7 +132,9 @@ export function loadConfig(env: NodeJS.ProcessEnv = readEnvironment().variables)
   return {
     ...live(values),
     production,
-    driver: 'embedded',
+    roles: new Set(values.roles),
+    servers: serversOf(values),
+    port: values.roles.includes('api') ? values.port : (values.healthCheckPort ?? (set.includes('port') ? values.port : WORKER_PORT)),
     dataDir: (databaseUrl === null ? null : fileUrlDirectory(databaseUrl)) ?? dataDir,
     workerId: values.workerId ?? `${hostname().replace(/[^A-Za-z0-9._:-]/g, '-')}-${process.pid}`,
     heartbeatMs: values.heartbeatMs ?? Math.floor(values.leaseMs / 3),

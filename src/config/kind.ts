@@ -132,3 +132,24 @@ export function webhookTarget(): Kind<string> {
     return host !== undefined && number !== undefined && integerWithin(number, 1, 65_535) !== NOT_ONE ? value : NOT_ONE;
   });
 }
+
+/** What a process may do. */
+export const ROLES = ['api', 'worker', 'scheduler', 'janitor'] as const;
+
+export type Role = (typeof ROLES)[number];
+
+/** Roles, comma-separated; `all` is every one. */
+export function roles(): Kind<readonly Role[]> {
+  return kind(`all, or a list of ${ROLES.join(', ')}`, (value) => {
+    const words = value.split(',').map((word) => word.trim().toLowerCase());
+    if (words.includes('all')) return words.length === 1 ? ROLES : NOT_ONE;
+    const found = ROLES.filter((role) => words.includes(role));
+    return found.length === words.length ? found : NOT_ONE;
+  });
+}
+
+/** A MongoDB connection string; it may name several hosts, which makes it no URL in the eyes of `URL`. */
+export function mongoUri(): Kind<string> {
+  const pattern = /^mongodb(\+srv)?:\/\/([^\s/@]+@)?[^\s/@?]+(\/[^\s?]*)?(\?\S*)?$/;
+  return kind('a MongoDB connection string (mongodb://host:27017/database)', (value) => (pattern.test(value) ? value : NOT_ONE));
+}

@@ -1,3 +1,4 @@
+import { brokenServers, serversOf } from './servers.js';
 import type { SettingName, Values } from './settings.js';
 import { SETTINGS } from './settings.js';
 import { DEVELOPMENT_LINK_SECRET } from './settings-people.js';
@@ -8,8 +9,6 @@ const USABLE_SHARE_OF_LEASE = 0.8;
 
 /** For so long an idempotency key is honoured whatever else is configured. */
 const KEY_HONOURED_DAYS = 7;
-
-const EMBEDDED_ONLY = 'this version has the embedded store and queue only';
 
 interface Rule {
   /** The settings it compares. When one of them cannot be read the rule is silent: its complaint would be about a default. */
@@ -69,7 +68,7 @@ function wrongDatabase(url: string): string | null {
         : null;
     case 'mongodb':
     case 'mongodb+srv':
-      return 'DATABASE_URL: MongoDB is not in this version; leave it empty or set file:./data for the embedded store';
+      return null;
     case 'postgres':
     case 'postgresql':
       return 'DATABASE_URL: Postgres is not built in; leave it empty or set file:./data, and see docs/configuration.md';
@@ -78,31 +77,33 @@ function wrongDatabase(url: string): string | null {
   }
 }
 
-function unused(name: SettingName): Rule {
-  return {
-    about: [name],
-    broken: (values) => (values[name] === null ? null : `${SETTINGS[name].env}: would not be used, ${EMBEDDED_ONLY}; unset it`),
-  };
-}
-
 const OF_SERVERS: readonly Rule[] = [
   { about: ['databaseUrl'], broken: ({ databaseUrl }) => (databaseUrl === null ? null : wrongDatabase(databaseUrl)) },
   {
+    about: ['databaseUrl', 'mongodbUri'],
+    broken: ({ databaseUrl, mongodbUri }) =>
+      databaseUrl !== null && mongodbUri !== null && databaseUrl !== mongodbUri
+        ? 'DATABASE_URL: names another store than MONGODB_URI; unset one of them'
+        : null,
+  },
+  {
     about: ['storeDriver'],
-    broken: ({ storeDriver: driver }) =>
-      driver === 'embedded' ? null : `STORE_DRIVER: "${driver}" is not there, ${EMBEDDED_ONLY}; set embedded`,
+    broken: ({ storeDriver }) =>
+      storeDriver === 'postgres' ? 'STORE_DRIVER: "postgres" is not there; set embedded, or mongodb with MONGODB_URI' : null,
   },
   {
     about: ['queueDriver'],
-    broken: ({ queueDriver: driver }) =>
-      driver === 'embedded' || driver === 'memory' ? null : `QUEUE_DRIVER: "${driver}" is not there, ${EMBEDDED_ONLY}; set embedded`,
+    broken: ({ queueDriver }) =>
+      queueDriver === 'redis' ? 'QUEUE_DRIVER: "redis" is not there; set embedded, or rabbitmq with RABBITMQ_URL' : null,
   },
-  unused('mongodbUri'),
-  unused('redisUrl'),
-  unused('redisHost'),
-  unused('rabbitmqUrl'),
-  unused('postgresHost'),
+  {
+    about: ['postgresHost'],
+    broken: ({ postgresHost }) => (postgresHost === null ? null : 'POSTGRES_HOST: would not be used, there is no store for it; unset it'),
+  },
 ];
+
+/** The settings that say together which servers there are. */
+const SERVERS_ABOUT = ['mongodbUri', 'databaseUrl', 'storeDriver', 'rabbitmqUrl', 'queueDriver', 'redisUrl', 'roles'] as const;
 
 const HOW_TO_MAKE_A_SECRET = 'set whsec_ followed by the base64 of 32 random bytes (openssl rand -base64 32)';
 
@@ -156,10 +157,11 @@ const OF_PRODUCTION: readonly Rule[] = [
 /** What is wrong with settings that can each be read, one line each. `unreadable` ones are not spoken of. */
 export function brokenRules(values: Values, unreadable: ReadonlySet<SettingName>): string[] {
   const production = values.nodeEnv === 'production' ? OF_PRODUCTION : [];
-  return [...BETWEEN, ...OF_SERVERS, ...production]
+  const lines = [...BETWEEN, ...OF_SERVERS, ...production]
     .filter((rule) => !rule.about.some((name) => unreadable.has(name)))
     .map((rule) => rule.broken(values))
     .filter((line) => line !== null);
+  return SERVERS_ABOUT.some((name) => unreadable.has(name)) ? lines : [...lines, ...brokenServers(values)];
 }
 
 /** The directory that a `file:` URL names, or null where it names none. Relative ones (`file:./data`) are taken as they stand. */
@@ -177,6 +179,17 @@ export function doubts(values: Values, given: readonly SettingName[]): string[] 
     .map((name) => `${SETTINGS[name].env}: is set but has no effect in this version`);
   if (values.databaseUrl !== null && given.includes('dataDir') && fileUrlDirectory(values.databaseUrl) !== values.dataDir) {
     warnings.push('DATA_DIR: is set but not used, DATABASE_URL names another directory');
+  }
+  const { mongodb, rabbitmq, redis } = serversOf(values);
+  if (mongodb !== null && given.includes('dataDir')) warnings.push('DATA_DIR: is set but not used, the store is MongoDB');
+  if (mongodb === null && values.mongodbUri !== null) warnings.push('MONGODB_URI: is set but not used, STORE_DRIVER is embedded');
+  if (mongodb !== null && redis === null) {
+    warnings.push('REDIS_URL: is not set, so rates and limits count in each process, and live events come by polling');
+  }
+  if (rabbitmq !== null && given.includes('workerBatchSize') && values.workerBatchSize > values.prefetchCount) {
+    warnings.push(
+      `WORKER_BATCH_SIZE: ${values.workerBatchSize} cannot fill with PREFETCH_COUNT ${values.prefetchCount}; a claim takes ${values.prefetchCount} at most`,
+    );
   }
   if (values.nodeEnv === 'production' && values.publicUrl === null) {
     warnings.push('PUBLIC_URL: is not set, so the links in e-mail name localhost, which no recipient can reach');

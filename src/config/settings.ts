@@ -1,12 +1,24 @@
 import type { Setting } from './setting.js';
 import { PROVIDERS } from './settings-channels.js';
+import { CLUSTER } from './settings-cluster.js';
 import { LATER, SERVERS } from './settings-later.js';
 import { PEOPLE } from './settings-people.js';
 import { CHANNELS, PROCESS, SWITCHES } from './settings-server.js';
 import { STORE, WORK } from './settings-work.js';
 
 /** Every setting by its name in {@link Config}: the only description of the configuration. */
-export const SETTINGS = { ...PROCESS, ...STORE, ...SWITCHES, ...WORK, ...CHANNELS, ...PROVIDERS, ...PEOPLE, ...LATER, ...SERVERS };
+export const SETTINGS = {
+  ...PROCESS,
+  ...STORE,
+  ...CLUSTER,
+  ...SWITCHES,
+  ...WORK,
+  ...CHANNELS,
+  ...PROVIDERS,
+  ...PEOPLE,
+  ...LATER,
+  ...SERVERS,
+};
 
 export type SettingName = keyof typeof SETTINGS;
 
@@ -22,6 +34,7 @@ export type AnySetting = (typeof SETTINGS)[SettingName];
 export const SECTIONS: readonly { readonly title: string; readonly settings: readonly AnySetting[] }[] = [
   { title: 'Process and API', settings: Object.values(PROCESS) },
   { title: 'Store and queue', settings: Object.values(STORE) },
+  { title: 'Fleet: roles, MongoDB, RabbitMQ, Redis', settings: Object.values(CLUSTER) },
   { title: 'Switches', settings: Object.values(SWITCHES) },
   { title: 'Claims, retries and breakers', settings: Object.values(WORK) },
   { title: 'Channels and the sink', settings: Object.values(CHANNELS) },

@@ -21,7 +21,6 @@ function errors(env: NodeJS.ProcessEnv): readonly string[] {
 describe('The configuration', () => {
   test('is complete without a single variable', () => {
     const config = loadConfig({});
-    expect(config).toMatchObject({ port: 3000, host: '127.0.0.1', production: false, driver: 'embedded', sink: true, warnings: [] });
     expect(config).toMatchObject({ leaseMs: 30_000, heartbeatMs: 10_000, workerBatchSize: 50, maxRetryAttempts: 3, dataDir: './data' });
     expect(config.workerId).toMatch(/^[A-Za-z0-9._:-]+-\d+$/);
   });
@@ -75,15 +74,11 @@ describe('The configuration', () => {
 });
 
 describe('A store or a broker that is not there', () => {
-  test.each(['MONGODB_URI', 'REDIS_URL', 'REDIS_HOST', 'RABBITMQ_URL', 'POSTGRES_HOST'])('is refused when %s names one', (name) => {
-    expect(errors({ [name]: 'scheme://user:hunter2@host' })).toEqual([
-      `${name}: would not be used, this version has the embedded store and queue only; unset it`,
-    ]);
+  test('is refused when POSTGRES_HOST names one', () => {
+    expect(errors({ POSTGRES_HOST: 'host' })).toEqual(['POSTGRES_HOST: would not be used, there is no store for it; unset it']);
   });
 
   test.each([
-    ['mongodb://u:hunter2@h/db', /MongoDB is not in this version; leave it empty or set file:/],
-    ['mongodb+srv://u:hunter2@h/db', /MongoDB is not in this version/],
     ['postgresql://u:hunter2@h/db', /Postgres is not built in; .* docs\/configuration\.md/],
     ['mysql://u:hunter2@h/db', /there is no store for mysql:/],
     ['file:', /must be followed by a directory/],
@@ -105,8 +100,66 @@ describe('A store or a broker that is not there', () => {
   });
 
   test('is refused by driver name, while memory is another word for embedded', () => {
-    expect(errors({ QUEUE_DRIVER: 'redis', STORE_DRIVER: 'mongodb' })).toHaveLength(2);
-    expect(loadConfig({ QUEUE_DRIVER: 'memory' }).driver).toBe('embedded');
+    expect(errors({ QUEUE_DRIVER: 'redis', STORE_DRIVER: 'postgres' })).toHaveLength(2);
+    expect(loadConfig({ QUEUE_DRIVER: 'memory' }).servers).toEqual({ mongodb: null, rabbitmq: null, redis: null });
+  });
+});
+
+describe('A fleet', () => {
+  const FLEET = {
+    MONGODB_URI: 'mongodb://m1:27017,m2:27017/notifications',
+    RABBITMQ_URL: 'amqp://rabbitmq:5672',
+    REDIS_URL: 'redis://redis:6379',
+  };
+
+  test('stands on MongoDB, RabbitMQ and Redis, with credentials from settings of their own where the URL has none', () => {
+    const logins = { MONGODB_USERNAME: 'm', MONGODB_PASSWORD: 'p@ss', RABBITMQ_USERNAME: 'r', RABBITMQ_PASSWORD: 's', REDIS_PASSWORD: 't' };
+    expect(loadConfig({ ...FLEET, ...logins }).servers).toEqual({
+      mongodb: {
+        uri: 'mongodb://m:p%40ss@m1:27017,m2:27017/notifications',
+        directUri: 'mongodb://m:p%40ss@m1:27017,m2:27017/notifications',
+      },
+      rabbitmq: { url: 'amqp://r:s@rabbitmq:5672' },
+      redis: { url: 'redis://:t@redis:6379' },
+    });
+    const own = loadConfig({ ...FLEET, RABBITMQ_URL: 'amqp://x:y@h', RABBITMQ_USERNAME: 'r', RABBITMQ_PASSWORD: 's' });
+    expect(own.servers.rabbitmq).toEqual({ url: 'amqp://x:y@h' });
+  });
+
+  test('finds MongoDB by DATABASE_URL, and Redis by host and port', () => {
+    const { servers } = loadConfig({
+      DATABASE_URL: FLEET.MONGODB_URI,
+      RABBITMQ_URL: FLEET.RABBITMQ_URL,
+      REDIS_HOST: '::1',
+      REDIS_PORT: '6380',
+    });
+    expect(servers).toMatchObject({ mongodb: { uri: FLEET.MONGODB_URI }, redis: { url: 'redis://[::1]:6380' } });
+  });
+
+  test('is refused where its processes would share one thing and not the other', () => {
+    expect(errors({ MONGODB_URI: FLEET.MONGODB_URI })).toEqual([expect.stringMatching(/^MONGODB_URI: .* set RABBITMQ_URL/)]);
+    expect(errors({ RABBITMQ_URL: FLEET.RABBITMQ_URL })).toEqual([expect.stringMatching(/^RABBITMQ_URL: .* set MONGODB_URI/)]);
+    expect(errors({ REDIS_HOST: 'redis' })).toEqual([expect.stringMatching(/^REDIS_URL: .* set MONGODB_URI/)]);
+    expect(errors({ STORE_DRIVER: 'mongodb', QUEUE_DRIVER: 'rabbitmq' })).toHaveLength(2);
+    expect(errors({ ...FLEET, DATABASE_URL: 'file:./data' })).toEqual([expect.stringMatching(/^DATABASE_URL: names another store/)]);
+  });
+
+  test('divides its roles, which one process with the embedded store cannot', () => {
+    expect([...loadConfig({}).roles]).toEqual(['api', 'worker', 'scheduler', 'janitor']);
+    expect([...loadConfig({ ...FLEET, ROLE: 'worker, scheduler' }).roles]).toEqual(['worker', 'scheduler']);
+    expect(errors({ ROLE: 'worker' })).toEqual([expect.stringMatching(/^ROLE: worker leaves work to other processes/)]);
+    expect(errors({ ...FLEET, ROLE: 'all,api' })).toEqual([expect.stringMatching(/^ROLE: "all,api" is not all, or a list of/)]);
+  });
+
+  test('warns about a batch that cannot fill, about settings that are not used, and where nothing is shared', () => {
+    const { warnings } = loadConfig({ ...FLEET, REDIS_URL: '', WORKER_BATCH_SIZE: '50', PREFETCH_COUNT: '10', DATA_DIR: './data' });
+    expect(warnings.map((line) => line.split(':')[0])).toEqual(['DATA_DIR', 'REDIS_URL', 'WORKER_BATCH_SIZE']);
+  });
+
+  test('is refused in production with a password that everybody knows', () => {
+    expect(errors({ ...PRODUCTION, ...FLEET, RABBITMQ_URL: 'amqp://guest:guest@h' })).toEqual([
+      expect.stringMatching(/^RABBITMQ_URL: has a password that everybody knows/),
+    ]);
   });
 });
 

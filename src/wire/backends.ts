@@ -1,0 +1,58 @@
+import type { Embedded } from '../adapters/embedded/embedded.js';
+import type { Config } from '../config.js';
+import type { Clock, Timers } from '../ports/clock.js';
+import type { News } from '../ports/news.js';
+import type { Rates } from '../ports/rates.js';
+import type { Log } from '../telemetry/log.js';
+
+/** The ports of store and queue, whoever stands behind them. */
+export type Ports = Omit<Embedded, 'probe' | 'close'>;
+
+/** The servers that a process stands on. */
+export interface Backends extends Ports {
+  /** Left out where nobody else is there to share with. */
+  readonly news?: News;
+  readonly rates?: Rates;
+  /** Each rejects when its server does not answer. `redis` is null where there is none. */
+  readonly probes: {
+    readonly database: () => Promise<unknown>;
+    readonly messageQueue: () => Promise<unknown>;
+    readonly redis: (() => Promise<unknown>) | null;
+  };
+  /** What the first word of /health's `redis` is where there is no Redis. */
+  readonly kind: 'embedded' | 'cluster';
+  /** Connections to the store of this process. */
+  connections(): { readonly open: number; readonly inUse: number; readonly limit: number };
+  /** The fleet has so many processes now: what they share is divided anew. */
+  share(processes: number): void;
+  close(): Promise<void>;
+}
+
+export interface BackendOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly log: Log;
+  readonly onFatal: (error: Error) => void;
+  /** The rates of this process alone, for when those of the fleet cannot be asked. */
+  readonly ownRates: Rates;
+}
+
+/** Opens what the configuration names. The client libraries of the others are never loaded. */
+export async function openBackends(options: BackendOptions): Promise<Backends> {
+  return options.config.servers.mongodb === null ? openSole(options) : (await import('./cluster-backends.js')).openCluster(options);
+}
+
+async function openSole({ config, clock, timers, onFatal }: BackendOptions): Promise<Backends> {
+  const { openEmbedded } = await import('../adapters/embedded/embedded.js');
+  const embedded = await openEmbedded({ dataDir: config.dataDir, inboxKeep: config.inboxKeep, clock, timers, onFatal });
+  const { probe, close, ...ports } = embedded;
+  return {
+    ...ports,
+    kind: 'embedded',
+    probes: { database: probe, messageQueue: () => embedded.queue.depth(), redis: null },
+    connections: () => ({ open: 1, inUse: 1, limit: 1 }),
+    share: () => {},
+    close,
+  };
+}
