@@ -1,0 +1,33 @@
+import mongoose from 'mongoose';
+import { SignalboxError } from '../../errors.js';
+
+const { MongoError, MongoNetworkError, MongoNetworkTimeoutError } = mongoose.mongo;
+
+/** Another write was in the way of a unique index. */
+const DUPLICATE = 11000;
+/** Two writes waited for each other and this one gave way; a server on PostgreSQL tells it so, MongoDB as a write conflict. */
+const GAVE_WAY: ReadonlySet<unknown> = new Set([16_908_292, 112]);
+const OUT_OF_DISK_SPACE = 14_031;
+
+export function isDuplicate(error: unknown): boolean {
+  return error instanceof MongoError && error.code === DUPLICATE;
+}
+
+/** Worth one immediate repetition: the connection broke (not: it was silent), or the write gave way to another. */
+export function isPassing(error: unknown): boolean {
+  if (error instanceof MongoNetworkTimeoutError) return false;
+  return error instanceof MongoNetworkError || (error instanceof MongoError && GAVE_WAY.has(error.code));
+}
+
+/** A failure of the server or of the way to it, as the project knows it; duplicates, and mistakes of ours, as they are. */
+export function translated(error: unknown): unknown {
+  if (!(error instanceof MongoError) || isDuplicate(error)) return error;
+  if (error.code === OUT_OF_DISK_SPACE || /no space left on device|could not extend file/i.test(error.message)) {
+    return new SignalboxError('store-full', 'MongoDB has no room left.', { cause: error });
+  }
+  return unavailable(`MongoDB does not answer as it should (${error.name}).`, error);
+}
+
+export function unavailable(detail: string, cause?: unknown): SignalboxError {
+  return new SignalboxError('store-unavailable', detail, cause === undefined ? {} : { cause });
+}

@@ -1,0 +1,71 @@
+import type { Clock, Timers } from '../../ports/clock.js';
+import type { DeskReader } from '../../ports/desk.js';
+import type { Duties } from '../../ports/duties.js';
+import type { Fleet } from '../../ports/fleet.js';
+import type { InboxStore } from '../../ports/inbox.js';
+import type { Outbox } from '../../ports/outbox.js';
+import type { PeopleStore } from '../../ports/people.js';
+import type { RecordReader } from '../../ports/reader.js';
+import type { Retention } from '../../ports/retention.js';
+import type { RecordStore } from '../../ports/store.js';
+import { DatabaseConnectionPool } from './pool.js';
+import { ServerClock } from './server-clock.js';
+
+export interface MongoOptions {
+  /** With credentials. */
+  readonly uri: string;
+  /** What the server shows of us: the worker's id. */
+  readonly appName: string;
+  /** Connections of the whole fleet. */
+  readonly budget: number;
+  /** Those who share it, as a first guess; {@link Mongo.share} corrects it. */
+  readonly processes: number;
+  /** Only its monotonic time is used. */
+  readonly clock: Clock;
+  readonly timers: Timers;
+  /** Items that each person's inbox keeps. */
+  readonly inboxKeep: number;
+  /** The time limit of one command, milliseconds. */
+  readonly answerMs: number;
+  /** Bring indexes and shapes up to date first, as `signalbox migrate up` does. Left out: a database that is behind is refused. */
+  readonly migrate?: boolean;
+  onConnection(event: 'connected' | 'disconnected' | 'reconnected', detail: string): void;
+}
+
+export interface Mongo {
+  readonly store: RecordStore;
+  readonly reader: RecordReader;
+  readonly desk: DeskReader;
+  readonly outbox: Outbox;
+  readonly people: PeopleStore;
+  readonly inbox: InboxStore;
+  readonly duties: Duties;
+  readonly fleet: Fleet;
+  readonly retention: Retention;
+  /** Resolves when the server answers. */
+  probe(): Promise<void>;
+  /** `open` and `inUse` connections of this process, and how many commands it may run at a time. */
+  connections(): { readonly open: number; readonly inUse: number; readonly limit: number };
+  /** So many processes share the budget from now on. */
+  share(processes: number): void;
+  /** Twice is fine. */
+  close(): Promise<void>;
+}
+
+/** The parts that are there so far; each part is made of the pool and, where it judges times, of the server's clock. */
+export async function openMongo(options: MongoOptions) {
+  const pool = await DatabaseConnectionPool.open(options);
+  const serverClock = new ServerClock(pool, options.clock);
+  return {
+    // store: new MongoStore(pool, serverClock),
+    // outbox: new MongoOutbox(pool, serverClock),
+    // reader, desk, people, inbox, duties, fleet, retention: made like the above
+    serverClock,
+    probe: async () => {
+      await pool.run((database) => database.command({ ping: 1 }));
+    },
+    connections: () => pool.connections(),
+    share: (processes: number) => pool.share(processes),
+    close: () => pool.close(),
+  };
+}

@@ -1,0 +1,163 @@
+import mongoose, { type Connection, type mongo } from 'mongoose';
+import pLimit, { type LimitFunction } from 'p-limit';
+import type { Clock, Timers } from '../../ports/clock.js';
+import { isPassing, translated, unavailable } from './errors.js';
+
+/** How often the server is asked whether it is there. */
+const HEARTBEAT_MS = 2000;
+/** A connection that nobody uses is closed after this long. */
+const IDLE_MS = 10_000;
+/** The longest wait for a server that does not answer: whoever asks the API must be told within a second. */
+const SELECTION_MS = 1000;
+/** The driver keeps one connection for its heartbeats. */
+const MONITOR = 1;
+/** Below this a process could not renew its leases beside its other work. */
+const LEAST = 2;
+
+export interface PoolOptions {
+  /** With credentials. */
+  readonly uri: string;
+  readonly appName: string;
+  /** Connections of the whole fleet. */
+  readonly budget: number;
+  /** Those who share it, as far as is known. */
+  readonly processes: number;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  /** The time limit of one command, milliseconds. */
+  readonly answerMs: number;
+  onConnection(event: 'connected' | 'disconnected' | 'reconnected', detail: string): void;
+}
+
+/**
+ * The connections of this process, out of the budget of the fleet: so many commands at a time as are its share, each on
+ * one connection, and none for longer than `answerMs`. The driver opens a connection when a command needs it and closes
+ * it when it is idle.
+ */
+export class DatabaseConnectionPool {
+  readonly #options: PoolOptions;
+  readonly #limit: LimitFunction;
+  readonly #client: mongo.MongoClient;
+  readonly #connection: Connection;
+  #opened = 0;
+  #closing = false;
+
+  /** Rejects with `store-unavailable` when no server answers. */
+  static async open(options: PoolOptions): Promise<DatabaseConnectionPool> {
+    const pool = new DatabaseConnectionPool(options);
+    try {
+      await pool.#client.connect();
+      pool.#connection.setClient(pool.#client);
+    } catch (error) {
+      await pool.close();
+      throw translated(error);
+    }
+    return pool;
+  }
+
+  private constructor(options: PoolOptions) {
+    const { uri, appName, budget, processes, answerMs } = options;
+    this.#options = options;
+    this.#limit = pLimit(shareOf(budget, processes));
+    this.#client = new mongoose.mongo.MongoClient(uri, {
+      appName,
+      // The limit of commands is the true one and follows the fleet; this is what it can never exceed.
+      maxPoolSize: shareOf(budget, 1),
+      maxIdleTimeMS: IDLE_MS,
+      serverMonitoringMode: 'poll',
+      heartbeatFrequencyMS: HEARTBEAT_MS,
+      serverSelectionTimeoutMS: Math.min(SELECTION_MS, answerMs),
+      connectTimeoutMS: answerMs,
+      socketTimeoutMS: answerMs,
+      waitQueueTimeoutMS: answerMs,
+      // Durable when it is answered: on a single server that wants the journal, in a replica set a majority of them.
+      writeConcern: { w: 'majority', journal: true },
+      ignoreUndefined: true,
+    });
+    this.#connection = mongoose.createConnection();
+    this.#watch();
+  }
+
+  /** For models; commands go through {@link run}. */
+  get connection(): Connection {
+    return this.#connection;
+  }
+
+  /**
+   * Runs one command (or a few, one after the other) when it is its turn. A command whose connection broke is repeated once at
+   * once, so it must be safe to repeat. Rejects with `store-unavailable` or `store-full`; duplicates come as the driver has them.
+   */
+  run<T>(command: (database: mongo.Db) => Promise<T>): Promise<T> {
+    const { clock, answerMs } = this.#options;
+    const askedAt = clock.monotonic();
+    return this.#limit(async () => {
+      // When the server is silent, those who wait in line learn it with those who asked.
+      if (clock.monotonic() - askedAt > answerMs) throw unavailable('MongoDB was too slow to take this command.');
+      try {
+        return await this.#timed(command);
+      } catch (error) {
+        if (!isPassing(error)) throw translated(error);
+      }
+      try {
+        return await this.#timed(command);
+      } catch (error) {
+        throw translated(error);
+      }
+    });
+  }
+
+  /** So many processes share the budget from now on. */
+  share(processes: number): void {
+    this.#limit.concurrency = shareOf(this.#options.budget, processes);
+  }
+
+  /** `open`: those of commands and the heartbeat's. `limit`: how many commands may run at a time. */
+  connections(): { open: number; inUse: number; limit: number } {
+    return { open: this.#opened, inUse: this.#limit.activeCount, limit: this.#limit.concurrency };
+  }
+
+  /** Twice is fine. */
+  async close(): Promise<void> {
+    if (this.#closing) return;
+    this.#closing = true;
+    await this.#client.close();
+  }
+
+  async #timed<T>(command: (database: mongo.Db) => Promise<T>): Promise<T> {
+    const { timers, answerMs } = this.#options;
+    return await new Promise<T>((resolve, reject) => {
+      const limit = timers.after(answerMs, () => reject(unavailable(`MongoDB did not answer within ${answerMs} ms.`)));
+      command(this.#client.db())
+        .then(resolve, reject)
+        .finally(() => limit.cancel());
+    });
+  }
+
+  #watch(): void {
+    const { onConnection } = this.#options;
+    let state: 'new' | 'there' | 'away' = 'new';
+    const turn = (next: 'there' | 'away', detail: string): void => {
+      if (this.#closing || state === next || (state === 'new' && next === 'away')) return;
+      const event = next === 'away' ? 'disconnected' : state === 'new' ? 'connected' : 'reconnected';
+      state = next;
+      onConnection(event, detail);
+    };
+    this.#client.on('connectionCreated', () => {
+      this.#opened += 1;
+    });
+    this.#client.on('connectionClosed', () => {
+      this.#opened -= 1;
+    });
+    this.#client.on('topologyDescriptionChanged', ({ newDescription }) => {
+      const servers = [...newDescription.servers.values()];
+      const there = servers.find((server) => server.isWritable);
+      if (there !== undefined) turn('there', there.address);
+      else turn('away', servers.map((server) => `${server.address}: ${server.error?.message ?? server.type}`).join('; '));
+    });
+  }
+}
+
+/** Commands at a time of one process among so many. */
+function shareOf(budget: number, processes: number): number {
+  return Math.max(LEAST, Math.floor(budget / Math.max(1, processes)) - MONITOR);
+}
