@@ -160,10 +160,17 @@ module.exports = {
     confined('telemetry-libraries', 'Who counts and logs is telemetry.', npm('prom-client', 'pino', 'pino-[^/]+'), '^src/telemetry/'),
     confined('receivers-in-sink', 'Who receives mail is the sink.', npm('smtp-server', 'postal-mime'), '^src/sink/'),
     confined('terminal-in-cli', 'Who talks to a terminal is the command line.', npm('commander', 'cli-progress'), '^src/cli/'),
+    confined('redis-in-its-adapter', 'Redis is behind its adapter.', npm('ioredis'), '^src/adapters/redis/'),
+    confined(
+      'limits-in-ingress',
+      'Who counts requests is ingress, or the adapter that counts them for many processes.',
+      npm('rate-limiter-flexible'),
+      '^src/(ingress|adapters/redis)/',
+    ),
     confined(
       'http-in-ingress',
       'Who serves HTTP is ingress, the routes it is given, and the sink, its own.',
-      npm('express', 'helmet', 'cors', 'rate-limiter-flexible'),
+      npm('express', 'helmet', 'cors'),
       `^src/(ingress|sink)/|${ROUTES}|${COMPOSITION}`,
     ),
   ],

@@ -1,0 +1,49 @@
+import { randomUUID } from 'node:crypto';
+import type { Redis as Client } from 'ioredis';
+import type { News, NewsItem } from '../../ports/news.js';
+
+const CHANNEL = 'signalbox:news';
+/** Longer ones are nobody's of ours. */
+const LONGEST = 4096;
+
+/** News by publish and subscribe: one channel, each message with the id of whoever sent it. */
+export function createNews(commands: Client, subscriber: Client): News {
+  const origin = randomUUID();
+  const listeners: ((item: NewsItem) => void)[] = [];
+  subscriber.on('message', (channel: string, text: string) => {
+    const item = channel === CHANNEL ? readNews(text, origin) : null;
+    if (item !== null) for (const listener of listeners) listener(item);
+  });
+  subscriber.on('ready', () => void subscriber.subscribe(CHANNEL).catch(() => subscriber.disconnect(true)));
+  return {
+    tell(item) {
+      if (commands.status !== 'ready') return;
+      commands.publish(CHANNEL, JSON.stringify({ from: origin, item })).catch(() => undefined);
+    },
+    hear(listener) {
+      listeners.push(listener);
+    },
+  };
+}
+
+/** Null for one's own, and for what is no news. */
+export function readNews(text: string, origin: string): NewsItem | null {
+  if (text.length > LONGEST) return null;
+  try {
+    const message: unknown = JSON.parse(text);
+    if (!isObject(message) || message['from'] === origin) return null;
+    return isObject(message['item']) ? itemOf(message['item']) : null;
+  } catch {
+    return null;
+  }
+}
+
+function itemOf({ kind, name, state, openMs, tenant, userId }: Record<string, unknown>): NewsItem | null {
+  if (kind === 'inbox' && typeof tenant === 'string' && typeof userId === 'string') return { kind, tenant, userId };
+  const sound = typeof name === 'string' && typeof openMs === 'number' && openMs >= 0;
+  return kind === 'breaker' && sound && (state === 'open' || state === 'closed') ? { kind, name, state, openMs } : null;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
