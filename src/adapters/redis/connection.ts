@@ -5,6 +5,8 @@ import type { Chance } from '../../ports/chance.js';
 export const CONNECT_MS = 1000;
 /** A server that was asked and says nothing for so long is dead to us: the socket is closed and a new one tried. */
 const SILENT_MS = 2000;
+/** A server that does not end its side of a closed connection is not waited for any longer. */
+const CLOSE_MS = 500;
 const RETRY_FIRST_MS = 50;
 /** Tried at least this often, so that a server which is back is found within about a second. */
 const RETRY_LAST_MS = 1000;
@@ -31,6 +33,7 @@ export function connect({ url, name, chance, answerMs }: ConnectOptions): Client
     // What Redis takes for a name has neither spaces nor anything beyond ASCII.
     connectionName: name.replace(/[^\x21-\x7e]/g, '-'),
     connectTimeout: CONNECT_MS,
+    disconnectTimeout: CLOSE_MS,
     commandTimeout: answerMs,
     socketTimeout: SILENT_MS,
     enableOfflineQueue: false,
@@ -46,9 +49,10 @@ export function connect({ url, name, chance, answerMs }: ConnectOptions): Client
 
 /** Resolves when the connection is really over; nothing reconnects afterwards. */
 export function disconnect(client: Client): Promise<void> {
-  if (client.status === 'end') return Promise.resolve();
   return new Promise((resolve) => {
     client.once('end', () => resolve());
+    // Between two tries there is nothing to end, and nobody would say so.
+    if (client.status === 'end' || client.status === 'reconnecting') resolve();
     client.disconnect();
   });
 }

@@ -14,7 +14,11 @@ export function createNews(commands: Client, subscriber: Client): News {
     const item = channel === CHANNEL ? readNews(text, origin) : null;
     if (item !== null) for (const listener of listeners) listener(item);
   });
-  subscriber.on('ready', () => void subscriber.subscribe(CHANNEL).catch(() => subscriber.disconnect(true)));
+  subscriber.on('ready', () => {
+    subscriber.subscribe(CHANNEL).catch(() => {
+      if (subscriber.status === 'ready') subscriber.disconnect(true);
+    });
+  });
   return {
     tell(item) {
       if (commands.status !== 'ready') return;
