@@ -10,6 +10,9 @@ export interface Index {
 
 const DAY_S = 24 * 60 * 60;
 
+/** Made before they are used: an update by the server's clock is refused by some servers where there is no collection. */
+export const SMALL_COLLECTIONS = ['people', 'inbox', 'duties', 'fleet'] as const;
+
 /** Of people, inboxes and the fleet; `duties` is read by name alone. */
 export const SMALL_INDEXES: readonly Index[] = [
   {
@@ -22,13 +25,13 @@ export const SMALL_INDEXES: readonly Index[] = [
   {
     collection: 'inbox',
     name: 'inbox_live',
-    key: { tenant: 1, userId: 1, seq: -1 },
+    key: { tenant: 1, userId: 1, live: 1, seq: -1 },
     options: { partialFilterExpression: { live: true } },
   },
   {
     collection: 'inbox',
     name: 'inbox_unread',
-    key: { tenant: 1, userId: 1, seq: -1 },
+    key: { tenant: 1, userId: 1, unread: 1, seq: -1 },
     options: { partialFilterExpression: { unread: true } },
   },
   { collection: 'inbox', name: 'inbox_gone', key: { goneAt: 1 }, options: { expireAfterSeconds: DAY_S } },
