@@ -8,33 +8,32 @@ import type { DatabaseConnectionPool } from './pool.js';
 export interface DutyDocument {
   /** The duty's name. */
   readonly _id: string;
-  /** Null: nobody has had it yet. */
+  /** Null: nobody's. */
   readonly holder: string | null;
   readonly until: number;
 }
 
+const FREE = { holder: null, until: 0 } as const;
+
 /** `Duties` on MongoDB: one document for each, taken where it is free by the server's clock. */
 export class MongoDuties implements Duties {
   readonly #run: Commands<DutyDocument>;
+  /** Those whose document is known to be there: also the collection is made before it is asked for the first time. */
+  readonly #places = new Set<string>();
 
   constructor(pool: DatabaseConnectionPool) {
     this.#run = commandsOn(pool, 'duties');
   }
 
   async hold(duty: string, holder: string, leaseMs: number): Promise<boolean> {
-    let now = await this.#take(duty, holder, leaseMs);
-    if (now === null) {
-      const free = { _id: duty, holder: null, until: 0 };
-      await this.#run((duties) => duties.insertOne(free)).catch((error: unknown) => {
-        if (!isDuplicate(error)) throw error;
-      });
-      now = await this.#take(duty, holder, leaseMs);
-    }
-    return now?.holder === holder;
+    if (!this.#places.has(duty)) await this.#makePlace(duty);
+    const present = await this.#take(duty, holder, leaseMs);
+    if (present === null) this.#places.delete(duty);
+    return present?.holder === holder;
   }
 
   async giveUp(duty: string, holder: string): Promise<void> {
-    await this.#run((duties) => duties.deleteOne({ _id: duty, holder }));
+    await this.#run((duties) => duties.updateOne({ _id: duty, holder }, { $set: FREE }));
   }
 
   async held(): Promise<readonly { readonly duty: string; readonly holder: string; readonly until: number }[]> {
@@ -44,7 +43,15 @@ export class MongoDuties implements Duties {
     return documents.flatMap(({ _id: duty, holder, until }) => (holder === null ? [] : [{ duty, holder, until }]));
   }
 
-  /** The duty as it is afterwards, whoever has it; null where nobody has ever had it. */
+  /** By an insert, for the answer of an upsert is not to be relied upon where several make the same. */
+  async #makePlace(duty: string): Promise<void> {
+    await this.#run((duties) => duties.insertOne({ _id: duty, ...FREE })).catch((error: unknown) => {
+      if (!isDuplicate(error)) throw error;
+    });
+    this.#places.add(duty);
+  }
+
+  /** The duty as it is afterwards, whoever has it; null where somebody removed it. */
   #take(duty: string, holder: string, leaseMs: number): Promise<DutyDocument | null> {
     const mine = { $or: [{ $eq: ['$holder', { $literal: holder }] }, { $lte: ['$until', NOW] }] };
     const taken = { _id: '$_id', holder: { $literal: holder }, until: { $add: [NOW, leaseMs] } };

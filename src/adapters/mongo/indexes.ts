@@ -10,9 +10,6 @@ export interface Index {
 
 const DAY_S = 24 * 60 * 60;
 
-/** Made before they are used: an update by the server's clock is refused by some servers where there is no collection. */
-export const SMALL_COLLECTIONS = ['people', 'inbox', 'duties', 'fleet'] as const;
-
 /** Of people, inboxes and the fleet; `duties` is read by name alone. */
 export const SMALL_INDEXES: readonly Index[] = [
   {
