@@ -1,6 +1,7 @@
 import mongoose from 'mongoose';
 import type { Correlation, Delivery, LedgerEntry, Priority, RecordEvent, RecordKey, RecordStatus, WorkRecord } from '../../ports/record.js';
 import type { Draft } from '../../ports/store.js';
+import type { Commands } from './collection.js';
 
 /** Collections by what they hold. */
 export const NOTIFICATIONS = 'notifications';
@@ -89,6 +90,9 @@ export interface NotificationDocument {
   readonly desk?: readonly DeskRow[];
   readonly audit?: readonly AuditRow[];
 }
+
+/** Commands on the collection of records. */
+export type Notifications = Commands<NotificationDocument>;
 
 /** The fields of which a `WorkRecord` is made; everything else stays on the server. */
 export const RECORD_FIELDS = {

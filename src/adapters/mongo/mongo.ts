@@ -8,8 +8,13 @@ import type { PeopleStore } from '../../ports/people.js';
 import type { RecordReader } from '../../ports/reader.js';
 import type { Retention } from '../../ports/retention.js';
 import type { RecordStore } from '../../ports/store.js';
+import { commandsOn } from './collection.js';
+import { checkSchema, Migrations } from './migrations.js';
+import { NOTIFICATIONS, type NotificationDocument } from './model.js';
+import { MongoOutbox } from './outbox.js';
 import { DatabaseConnectionPool } from './pool.js';
 import { ServerClock } from './server-clock.js';
+import { MongoStore } from './store.js';
 
 export interface MongoOptions {
   /** With credentials. */
@@ -52,13 +57,25 @@ export interface Mongo {
   close(): Promise<void>;
 }
 
-/** The parts that are there so far; each part is made of the pool and, where it judges times, of the server's clock. */
+/**
+ * Store, registry and all that lives in MongoDB. Rejects with `store-unavailable` when no server answers, and with
+ * `store-refused` when the database lacks what `signalbox migrate up` makes.
+ * The parts that are there so far; each part is made of the pool and, where it judges times, of the server's clock.
+ */
 export async function openMongo(options: MongoOptions) {
+  if (options.migrate === true) await migrateFirst(options);
   const pool = await DatabaseConnectionPool.open(options);
+  try {
+    await checkSchema(pool);
+  } catch (error) {
+    await pool.close();
+    throw error;
+  }
   const serverClock = new ServerClock(pool, options.clock);
+  const notifications = commandsOn<NotificationDocument>(pool, NOTIFICATIONS);
   return {
-    // store: new MongoStore(pool, serverClock),
-    // outbox: new MongoOutbox(pool, serverClock),
+    store: new MongoStore(notifications, serverClock) satisfies RecordStore,
+    outbox: new MongoOutbox(notifications, serverClock) satisfies Outbox,
     // reader, desk, people, inbox, duties, fleet, retention: made like the above
     serverClock,
     probe: async () => {
@@ -68,4 +85,13 @@ export async function openMongo(options: MongoOptions) {
     share: (processes: number) => pool.share(processes),
     close: () => pool.close(),
   };
+}
+
+async function migrateFirst(options: MongoOptions): Promise<void> {
+  const migrations = await Migrations.open(options);
+  try {
+    await migrations.up();
+  } finally {
+    await migrations.close();
+  }
 }

@@ -9,6 +9,8 @@ const HEARTBEAT_MS = 2000;
 const IDLE_MS = 10_000;
 /** The longest wait for a server that does not answer: whoever asks the API must be told within a second. */
 const SELECTION_MS = 1000;
+/** The longest that a connection may take to come about, and a heartbeat to be answered. */
+const CONNECT_MS = 3000;
 /** The driver keeps one connection for its heartbeats. */
 const MONITOR = 1;
 /** Below this a process could not renew its leases beside its other work. */
@@ -67,7 +69,7 @@ export class DatabaseConnectionPool {
       serverMonitoringMode: 'poll',
       heartbeatFrequencyMS: HEARTBEAT_MS,
       serverSelectionTimeoutMS: Math.min(SELECTION_MS, answerMs),
-      connectTimeoutMS: answerMs,
+      connectTimeoutMS: Math.min(answerMs, CONNECT_MS),
       socketTimeoutMS: answerMs,
       waitQueueTimeoutMS: answerMs,
       // Durable when it is answered: on a single server that wants the journal, in a replica set a majority of them.

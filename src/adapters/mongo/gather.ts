@@ -1,0 +1,60 @@
+import { SignalboxError } from '../../errors.js';
+
+interface Waiting<Item, Result> {
+  readonly item: Item;
+  readonly resolve: (result: Result) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Writes a batch and answers each item in order; an error in an item's place is that item's alone. */
+export type WriteBatch<Item, Result> = (items: readonly Item[]) => Promise<readonly (Result | SignalboxError)[]>;
+
+/**
+ * Gathers writes into batches: those of one turn of the event loop when nothing is under way, else those that come until
+ * the batch before is answered. One batch at a time, in the order of the calls, so that the busier the store is, the more
+ * writes share a round trip.
+ */
+export class Gather<Item, Result> {
+  readonly #write: WriteBatch<Item, Result>;
+  readonly #most: number;
+  #waiting: Waiting<Item, Result>[] = [];
+  #busy = false;
+
+  /** @param most items of one batch */
+  constructor(most: number, write: WriteBatch<Item, Result>) {
+    this.#most = most;
+    this.#write = write;
+  }
+
+  add(item: Item): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ item, resolve, reject });
+      if (this.#busy) return;
+      this.#busy = true;
+      setImmediate(() => void this.#flush());
+    });
+  }
+
+  async #flush(): Promise<void> {
+    // Each round takes at least one of those that wait.
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, this.#most);
+      try {
+        answer(batch, await this.#write(batch.map(({ item }) => item)));
+      } catch (error) {
+        // The store is gone: those behind would only wait as long again to hear the same.
+        const behind = error instanceof SignalboxError ? this.#waiting.splice(0) : [];
+        for (const { reject } of [...batch, ...behind]) reject(error);
+      }
+    }
+    this.#busy = false;
+  }
+}
+
+function answer<Item, Result>(batch: readonly Waiting<Item, Result>[], results: readonly (Result | SignalboxError)[]): void {
+  for (const [index, { resolve, reject }] of batch.entries()) {
+    const result = results[index] as Result | SignalboxError;
+    if (result instanceof SignalboxError) reject(result);
+    else resolve(result);
+  }
+}
