@@ -8,5 +8,7 @@ export default {
   transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'es6' } }] },
   transformIgnorePatterns: ['/node_modules/'],
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.mutants/'],
+  globalSetup: '<rootDir>/tests/support/servers/jest-setup.mjs',
+  globalTeardown: '<rootDir>/tests/support/servers/jest-teardown.mjs',
   testTimeout: 30_000,
 };

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Installs servers for tests and development that are missing; what is there already costs nothing. Root, Debian 12.
+#   install.sh [redis] [rabbitmq] [mongodb] [toxiproxy]     (none: all)
+# Debian's packages start nothing by themselves here. Everything else goes to SIGNALBOX_SERVERS_DIR (/var/cache/signalbox-servers).
+set -euo pipefail
+HERE=$(cd "$(dirname "$0")" && pwd)
+HOME_DIR=${SIGNALBOX_SERVERS_DIR:-/var/cache/signalbox-servers}
+TOXIPROXY=v2.5.0
+
+# package, and the command by which it is known to be there
+debian() {
+  command -v "$2" >/dev/null && return
+  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || { echo "$2 is not installed, and only root on Debian can have it installed here: install $1 yourself" >&2; exit 1; }
+  local policy=/usr/sbin/policy-rc.d ours=0
+  if [ ! -e "$policy" ]; then ours=1; printf '#!/bin/sh\nexit 101\n' >"$policy"; chmod +x "$policy"; fi
+  export DEBIAN_FRONTEND=noninteractive
+  apt-cache show "$1" >/dev/null 2>&1 || apt-get update -qq
+  apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "$1" >/dev/null || {
+    apt-get update -qq
+    apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "$1" >/dev/null
+  }
+  [ "$ours" = 0 ] || rm -f "$policy"
+}
+
+toxiproxy() {
+  [ -x "$HOME_DIR/bin/toxiproxy-server" ] && return
+  command -v go >/dev/null || { echo "toxiproxy is built by go, which is not installed" >&2; exit 1; }
+  local built
+  built=$(mktemp -d)
+  (cd /tmp && GOBIN=$built GOFLAGS= go install "github.com/Shopify/toxiproxy/v2/cmd/server@$TOXIPROXY")
+  mv "$built/server" "$HOME_DIR/bin/toxiproxy-server"
+  rmdir "$built"
+}
+
+[ $# -gt 0 ] || set -- redis rabbitmq mongodb toxiproxy
+mkdir -p "$HOME_DIR/bin"
+exec 8>"$HOME_DIR/install.lock" # one installs at a time
+flock 8
+for server in "$@"; do
+  case "$server" in
+    redis) debian redis-server redis-server 8>&- ;;
+    rabbitmq) debian rabbitmq-server rabbitmq-server 8>&- ;;
+    mongodb) command -v mongod >/dev/null || bash "$HERE/mongodb-stand-in.sh" install 8>&- ;;
+    toxiproxy) toxiproxy 8>&- ;;
+    *) sed -n '2,4p' "$0" >&2; exit 64 ;;
+  esac
+done

@@ -1,0 +1,166 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { guard } from './guard.js';
+import { ensureInstalled } from './install.js';
+import { freePorts } from './ports.js';
+import { pause, type Running, startProcess, tailOf, within } from './processes.js';
+import type { Place, Recipe, ServerName } from './recipe.js';
+import { recipes } from './recipes.js';
+
+/** A server of the caller's own, which may be killed, stopped and started again: same ports, same data. */
+export interface OwnServer {
+  readonly name: ServerName;
+  readonly uri: string;
+  readonly port: number;
+  /** All ports it listens on: for RabbitMQ those of clients, epmd, the other nodes, and management. */
+  readonly ports: readonly number[];
+  readonly dataDir: string;
+  /** Product and version, for people. */
+  readonly about: string;
+  /** How long the last start took until it answered. */
+  readonly startMs: number;
+  readonly running: boolean;
+  /** All its processes that live now. */
+  pids(): Promise<readonly number[]>;
+  /** SIGKILL to all of them; resolves when they are gone. */
+  kill(): Promise<void>;
+  /** As a person would stop it; SIGKILL when it takes too long. */
+  stop(): Promise<void>;
+  /** SIGSTOP to all of them: connections stay, nothing answers. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  /** After `kill` or `stop`; resolves when it answers. */
+  start(): Promise<void>;
+  /** Rejects unless it answers a client's question. */
+  ping(): Promise<void>;
+  /** Stops it for good. Its data go too, unless the caller had named the directory. */
+  dispose(): Promise<void>;
+}
+
+export interface OwnOptions {
+  /** Else a free one. */
+  readonly port?: number;
+  /** More ports in the order of `ports`, as far as the caller cares. */
+  readonly morePorts?: readonly number[];
+  /** Else a temporary one. */
+  readonly dataDir?: string;
+  /** It will not be killed and looked at: it need not wait for the disk. */
+  readonly fast?: boolean;
+}
+
+/** A process may take a port between our look and the server's. */
+const TRIES = 3;
+const watchdog = guard();
+
+/**
+ * Starts an installed server (and installs it first, where it is missing and we are root on Debian). It ends with this process,
+ * however that ends.
+ */
+export async function startOwn(name: ServerName, options: OwnOptions = {}): Promise<OwnServer> {
+  const recipe = recipes[name];
+  await ensureInstalled(name);
+  for (let left = TRIES; ; left -= 1) {
+    const server = await placed(recipe, options);
+    try {
+      await server.start();
+      return server;
+    } catch (error) {
+      await server.dispose();
+      if (left === 1 || options.port !== undefined) throw error;
+    }
+  }
+}
+
+async function placed(recipe: Recipe, options: OwnOptions): Promise<OwnServer> {
+  const wanted = options.port === undefined ? [] : [options.port, ...(options.morePorts ?? [])];
+  const ports = [...wanted, ...(await freePorts(recipe.morePorts + 1))].slice(0, recipe.morePorts + 1);
+  const temporary = options.dataDir === undefined;
+  const dataDir = temporary ? await mkdtemp(join(tmpdir(), `signalbox-${recipe.name}-`)) : resolve(options.dataDir ?? '');
+  await mkdir(dataDir, { recursive: true });
+  const place: Place = { dataDir, ports, fast: options.fast ?? false };
+  const leaves = temporary ? [dataDir, ...recipe.elsewhere(place)] : [];
+  for (const directory of leaves) watchdog.temporary(directory);
+  return ownOf(recipe, place, leaves, await recipe.about());
+}
+
+function ownOf(recipe: Recipe, place: Place, leaves: readonly string[], about: string): OwnServer {
+  const port = place.ports[0] ?? 0;
+  const uri = recipe.uri(port);
+  let processes: readonly Running[] = [];
+  let startMs = 0;
+  const pids = async (): Promise<readonly number[]> => (await Promise.all(processes.map((each) => each.pids()))).flat();
+  const signal = async (name: NodeJS.Signals): Promise<void> => {
+    await Promise.all(processes.map((each) => each.signal(name)));
+  };
+  const stop = async (): Promise<void> => {
+    await signal('SIGCONT');
+    for (const each of processes.toReversed()) await each.stop(recipe.stopWithinMs);
+  };
+  return {
+    name: recipe.name,
+    uri,
+    port,
+    ports: place.ports,
+    dataDir: place.dataDir,
+    about,
+    get startMs() {
+      return startMs;
+    },
+    get running() {
+      return processes.length > 0 && processes.every((each) => each.running);
+    },
+    pids,
+    async kill() {
+      await Promise.all(processes.map((each) => each.kill()));
+    },
+    stop,
+    pause: () => signal('SIGSTOP'),
+    resume: () => signal('SIGCONT'),
+    async start() {
+      if (processes.some((each) => each.running)) throw new Error(`${recipe.name} on port ${port} runs already`);
+      const startedAt = performance.now();
+      processes = await launch(recipe, place);
+      startMs = Math.round(performance.now() - startedAt);
+    },
+    ping: () => recipe.ping(uri),
+    async dispose() {
+      await stop();
+      for (const directory of leaves) {
+        await rm(directory, { recursive: true, force: true });
+        watchdog.kept(directory);
+      }
+    },
+  };
+}
+
+/** Starts its processes and waits until it answers. None is left if it does not. */
+async function launch(recipe: Recipe, place: Place): Promise<readonly Running[]> {
+  const logFile = join(place.dataDir, 'server.log');
+  const started: Running[] = [];
+  try {
+    for (const command of await recipe.prepare(place)) started.push(await startProcess(command, logFile, watchdog));
+    await answering(recipe, place, started);
+    return started;
+  } catch (error) {
+    await Promise.all(started.map((each) => each.kill()));
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`${recipe.name} on port ${place.ports[0]} did not start: ${reason}\n${await tailOf(logFile)}`);
+  }
+}
+
+async function answering(recipe: Recipe, place: Place, processes: readonly Running[]): Promise<void> {
+  const until = performance.now() + recipe.readyWithinMs;
+  let last = 'no answer';
+  while (performance.now() < until) {
+    if (processes.some((each) => !each.running)) throw new Error('it ended');
+    const left = until - performance.now();
+    const asked = recipe.ping(recipe.uri(place.ports[0] ?? 0)).catch((error: unknown) => {
+      last = error instanceof Error ? error.message : String(error);
+      throw error;
+    });
+    if (await within(asked, left).catch(() => false)) return;
+    await pause(50);
+  }
+  throw new Error(`no answer within ${recipe.readyWithinMs} ms (${last})`);
+}
