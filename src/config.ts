@@ -53,6 +53,8 @@ export interface Config extends Omit<Values, Folded | Dead> {
   readonly dataDir: string;
   /** Of the HTTP API, or of the health server where this process is no API. */
   readonly port: number;
+  /** Of the HTTP API, which may be another process. */
+  readonly apiPort: number;
   readonly workerId: string;
   readonly heartbeatMs: number;
   /** Whether the development receiver takes the place of real providers. */
@@ -134,6 +136,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = readEnvironment().variables)
     production,
     roles: new Set(values.roles),
     servers: serversOf(values),
+    apiPort: values.port,
     port: values.roles.includes('api') ? values.port : (values.healthCheckPort ?? (set.includes('port') ? values.port : WORKER_PORT)),
     dataDir: (databaseUrl === null ? null : fileUrlDirectory(databaseUrl)) ?? dataDir,
     workerId: values.workerId ?? `${hostname().replace(/[^A-Za-z0-9._:-]/g, '-')}-${process.pid}`,

@@ -6,7 +6,7 @@ export const CLUSTER = {
   roles: setting({
     env: 'ROLE',
     kind: roles(),
-    default: ROLES,
+    default: () => ROLES,
     defaultText: 'all; of dist/worker.js worker,scheduler,janitor',
     doc: 'What this process does, comma-separated: api (serves HTTP), worker (delivers), scheduler (finds what is due; one process at a time, by lease), janitor (cleans up; one at a time), or all. One process with the embedded store does all.',
   }),

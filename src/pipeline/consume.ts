@@ -9,7 +9,7 @@ import type { Breakers } from './breaker.js';
 import { type DeliverDeps, deliver } from './deliver.js';
 import { dueOf } from './envelope.js';
 import { createLeaseKeeper, type Lease, type LeaseKeeper } from './lease.js';
-import { Notes } from './notes.js';
+import { Notes, takenOver } from './notes.js';
 import { createPlaces } from './places.js';
 import { createRates, type Rates } from './rates.js';
 import type { PipelineSettings } from './settings.js';
@@ -46,6 +46,8 @@ export interface Consumer {
   stop(): Promise<void>;
   /** Gives up on what is under way: signals fire, outcomes are written if they still can be. */
   abandon(): void;
+  /** Records it works on at this moment, or is about to claim. */
+  holds(): number;
 }
 
 /**
@@ -95,6 +97,10 @@ class Worker implements Consumer {
 
   abandon(): void {
     this.#leases.abandonAll();
+  }
+
+  holds(): number {
+    return this.#busy;
   }
 
   /** One claim for all that wait in this turn; what is suspect runs only when nothing else does. */
@@ -154,7 +160,13 @@ class Worker implements Consumer {
       }
       return;
     }
-    this.#deps.watch({ kind: 'claimed', count: claim.claimed.length, refused: claim.refused.length });
+    this.#deps.watch({
+      kind: 'claimed',
+      count: claim.claimed.length,
+      refused: claim.refused.length,
+      leased: claim.refused.filter(({ why }) => why === 'leased').length,
+      reclaimed: claim.claimed.filter(takenOver).length,
+    });
     const byKey = groupByKey(batch);
     for (const record of claim.claimed) {
       const [wakeUp, ...doubles] = byKey.get(keyOf(record)) ?? [];

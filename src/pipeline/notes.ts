@@ -1,5 +1,5 @@
 import type { Outcome } from '../ports/channel.js';
-import type { Delivery, Detail, LedgerEntry, RecordEvent } from '../ports/record.js';
+import type { Delivery, Detail, LedgerEntry, RecordEvent, WorkRecord } from '../ports/record.js';
 import type { Lease } from './lease.js';
 
 /** What the holder of a lease writes down, in its own name and by the store's clock. */
@@ -29,9 +29,13 @@ export class Notes {
   claim(): RecordEvent[] {
     const { record } = this.lease;
     const claimed = this.event('claimed', 'claim.due', null, { token: record.lockToken, claims: record.claims });
-    const takenOver = record.barrenClaims > 1 || record.deliveries.some((delivery) => delivery.intentAt !== null);
-    return takenOver ? [this.event('fenced', 'lease.expired', null, { token: record.lockToken - 1 }), claimed] : [claimed];
+    return takenOver(record) ? [this.event('fenced', 'lease.expired', null, { token: record.lockToken - 1 }), claimed] : [claimed];
   }
+}
+
+/** Whether a record just claimed was held by somebody who left without a word. */
+export function takenOver(record: WorkRecord): boolean {
+  return record.barrenClaims > 1 || record.deliveries.some((delivery) => delivery.intentAt !== null);
 }
 
 /** The entry with what the provider said. */

@@ -56,6 +56,8 @@ export interface Pipeline extends Amend {
   stop(): Promise<void>;
   /** During a drain that takes too long: aborts what is under way, so that `stop` can resolve. */
   abandon(): void;
+  /** Records that this process works on at this moment. */
+  holds(): number;
 }
 
 export function createPipeline(deps: PipelineDeps): Pipeline {
@@ -94,5 +96,6 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     },
     stop: () => (stopped ??= drain()),
     abandon: () => consumer.abandon(),
+    holds: () => consumer.holds(),
   };
 }

@@ -1,18 +1,14 @@
 import { createServer as createHttpServer, type Server } from 'node:http';
 import type { RequestHandler } from 'express';
-import type { Embedded } from '../adapters/embedded/embedded.js';
 import { createSystemClock } from '../adapters/system/system-clock.js';
 import { createSystemIds } from '../adapters/system/system-ids.js';
-import type { Config } from '../config.js';
 import type { Admission } from '../ingress/admission.js';
 import { deskRoutes } from '../ingress/desk.js';
+import { fleetRoutes } from '../ingress/fleet-routes.js';
 import { healthRoutes } from '../ingress/health.js';
 import { createServer } from '../ingress/server.js';
 import type { Pipeline } from '../pipeline/pipeline.js';
 import type { Channel } from '../ports/channel.js';
-import type { DevelopmentSink } from '../sink/development.js';
-import type { Log } from '../telemetry/log.js';
-import type { Metrics } from '../telemetry/metrics.js';
 import { deskOperationRoutes } from '../workloads/desk/routes.js';
 import { batchRoutes } from '../workloads/notifications/batch-routes.js';
 import { explainRoutes } from '../workloads/notifications/explain-routes.js';
@@ -23,36 +19,22 @@ import { createPhones } from '../workloads/notifications/phone.js';
 import { notificationRoutes } from '../workloads/notifications/routes.js';
 import type { UnsubscribeLinks } from '../workloads/notifications/unsubscribe.js';
 import { unsubscribeRoutes } from '../workloads/notifications/unsubscribe-routes.js';
+import { healthOf, type ProcessParts } from './parts.js';
 
-interface ApiParts extends Pick<Embedded, 'reader' | 'desk' | 'queue' | 'people' | 'inbox' | 'probe'> {
-  readonly config: Config;
-  readonly log: Log;
-  readonly version: string;
-  readonly metrics: Metrics;
+export interface ApiParts extends ProcessParts {
   readonly admission: Admission;
   readonly pipeline: Pipeline;
-  readonly sink: DevelopmentSink | null;
   readonly links: UnsubscribeLinks;
   readonly streams: InboxStreams;
   readonly channels: readonly Channel[];
   readonly guards: readonly RequestHandler[];
-  readonly draining: () => boolean;
 }
 
 /** Everything that is served over HTTP, and where. */
 export function createApi(parts: ApiParts): Server {
-  const { config, log, version, reader, desk, queue, people, metrics, admission, pipeline, sink, links, guards, probe, draining } = parts;
+  const { config, log, reader, desk, people, metrics, admission, pipeline, sink, links, guards } = parts;
   const clock = createSystemClock();
-  const health = healthRoutes({
-    service: { name: 'signalbox', version },
-    worker: config.workerId,
-    reader,
-    queue,
-    probe,
-    draining,
-    metrics,
-    metricsToken: config.metricsToken,
-  });
+  const health = healthRoutes(healthOf(parts));
   const { criticalCategories } = config;
   const phones = createPhones(config.phoneDefaultRegion);
   const channels = new Set(parts.channels.map((channel) => channel.name));
@@ -81,6 +63,7 @@ export function createApi(parts: ApiParts): Server {
       { path: '/api/notifications', router: explanations },
       { path: '/api/v1/notifications', router: notifications },
       { path: '/api/notifications', router: notifications },
+      { path: '/api/v1', router: fleetRoutes({ members: () => parts.presence.members(), duties: parts.duties }) },
       { path: '/api/v1', router: deskOperationRoutes({ pipeline, reader, desk, clock, admit: admission.admit }) },
       { path: '/api/v1', router: deskRoutes({ reader, desk, actions: pipeline, admit: admission.admit }) },
     ],

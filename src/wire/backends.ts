@@ -1,8 +1,11 @@
 import type { Embedded } from '../adapters/embedded/embedded.js';
 import type { Config } from '../config.js';
+import type { Chance } from '../ports/chance.js';
 import type { Clock, Timers } from '../ports/clock.js';
 import type { News } from '../ports/news.js';
 import type { Rates } from '../ports/rates.js';
+import type { ShareRequestLimit } from '../ports/request-limit.js';
+import type { Watch } from '../ports/watch.js';
 import type { Log } from '../telemetry/log.js';
 
 /** The ports of store and queue, whoever stands behind them. */
@@ -13,6 +16,7 @@ export interface Backends extends Ports {
   /** Left out where nobody else is there to share with. */
   readonly news?: News;
   readonly rates?: Rates;
+  readonly requestLimit?: ShareRequestLimit;
   /** Each rejects when its server does not answer. `redis` is null where there is none. */
   readonly probes: {
     readonly database: () => Promise<unknown>;
@@ -32,7 +36,10 @@ export interface BackendOptions {
   readonly config: Config;
   readonly clock: Clock;
   readonly timers: Timers;
+  readonly chance: Chance;
   readonly log: Log;
+  /** Told of the breakers around the servers. */
+  readonly watch: Watch;
   readonly onFatal: (error: Error) => void;
   /** The rates of this process alone, for when those of the fleet cannot be asked. */
   readonly ownRates: Rates;

@@ -1,5 +1,7 @@
 import type { Clock, Timers } from '../../ports/clock.js';
 import type { DeskReader } from '../../ports/desk.js';
+import type { Duties } from '../../ports/duties.js';
+import type { Fleet } from '../../ports/fleet.js';
 import type { InboxStore } from '../../ports/inbox.js';
 import type { Outbox } from '../../ports/outbox.js';
 import type { PeopleStore } from '../../ports/people.js';
@@ -16,6 +18,7 @@ import { EmbeddedPeople } from './people.js';
 import { EmbeddedQueue } from './queue.js';
 import { EmbeddedReader } from './reader.js';
 import { Rows } from './rows.js';
+import { SoleDuties, SoleFleet } from './sole.js';
 import { EmbeddedStore } from './store.js';
 import { Tally } from './tally.js';
 
@@ -42,6 +45,8 @@ export interface Embedded {
   readonly queue: WakeUpQueue;
   readonly people: PeopleStore;
   readonly inbox: InboxStore;
+  readonly duties: Duties;
+  readonly fleet: Fleet;
   /** Resolves when the file can be read and nothing has failed so far. */
   probe(): Promise<void>;
   /** Writes what waits, then gives the file up. Twice is fine. */
@@ -72,6 +77,8 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
       queue,
       people,
       inbox: new EmbeddedInbox(database, group, clock, options.inboxKeep ?? INBOX_KEEP),
+      duties: new SoleDuties(clock),
+      fleet: new SoleFleet(clock),
       probe: async () => {
         await group.read(() => ping.get());
       },

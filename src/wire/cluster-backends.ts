@@ -1,0 +1,84 @@
+import { openMongo } from '../adapters/mongo/mongo.js';
+import { openRabbit } from '../adapters/rabbitmq/rabbitmq.js';
+import type { Config } from '../config.js';
+import { SignalboxError } from '../errors.js';
+import { createBreakers } from '../pipeline/breaker.js';
+import { type GuardDeps, guardQueue, guardRedis, guardStore, SERVER_BREAKER } from '../runtime/guarded.js';
+import type { Log } from '../telemetry/log.js';
+import type { BackendOptions, Backends } from './backends.js';
+
+/** A worker's commands may take longer than an API's: nobody waits at its door. */
+const WORKER_ANSWER_MS = 5_000;
+
+type Connection = 'connected' | 'disconnected' | 'reconnected';
+
+/** MongoDB, RabbitMQ and, where there is one, Redis. Rejects when the store or the broker refuses us for good (wrong password, old indexes). */
+export async function openCluster(options: BackendOptions): Promise<Backends> {
+  const { config, clock, timers, log } = options;
+  const { mongodb, rabbitmq, redis } = config.servers;
+  if (mongodb === null || rabbitmq === null) throw new SignalboxError('store-refused', 'a cluster needs MONGODB_URI and RABBITMQ_URL');
+  const told = (name: string) => (event: Connection, detail: string) => {
+    say(log, name, event, detail);
+  };
+  const { watch } = options;
+  // Around our own servers, each with a breaker of its own; what one process learns of them it does not tell the others.
+  const deps: GuardDeps = { breakers: createBreakers(clock, SERVER_BREAKER, watch), timers, watch };
+  const answerMs = config.roles.has('api') ? config.storeAnswerMs : WORKER_ANSWER_MS;
+  const store = await openMongo({
+    uri: mongodb.uri,
+    appName: config.workerId,
+    budget: config.mongodbMaxPoolSize,
+    processes: processesOf(config),
+    clock,
+    timers,
+    inboxKeep: config.inboxKeep,
+    answerMs,
+    migrate: config.migrateAtStart,
+    onConnection: told('mongodb'),
+  });
+  const broker = await openRabbit({
+    url: rabbitmq.url,
+    group: config.rabbitmqConsumerGroup,
+    name: config.workerId,
+    clock,
+    timers,
+    onConnection: told('rabbitmq'),
+  });
+  const shared = redis === null ? null : await openShared(options, redis.url, deps, told('redis'));
+  const { probe, close, connections, share, ...ports } = store;
+  return {
+    ...guardStore(ports, { ...deps, answerMs }),
+    queue: guardQueue(broker.queue, deps),
+    ...(shared === null ? {} : { news: shared.news, rates: shared.rates, requestLimit: shared.requestLimit }),
+    kind: 'cluster',
+    probes: { database: probe, messageQueue: broker.probe, redis: shared === null ? null : shared.probe },
+    connections,
+    share,
+    async close() {
+      // The broker first: what it still holds goes back to it, and nothing that it hands out needs the store any more.
+      await broker.close();
+      await shared?.close();
+      await close();
+    },
+  };
+}
+
+async function openShared(
+  { config, timers, chance, ownRates }: BackendOptions,
+  url: string,
+  deps: GuardDeps,
+  onConnection: (event: Connection, detail: string) => void,
+) {
+  const { openRedis } = await import('../adapters/redis/redis.js');
+  return openRedis({ url, name: config.workerId, timers, chance, fallback: ownRates, guard: guardRedis(deps), onConnection });
+}
+
+/** The first guess at the size of the fleet, until the registry tells. */
+function processesOf(config: Config): number {
+  return Math.max(1, config.numWorkers + config.numApiInstances);
+}
+
+function say(log: Log, name: string, event: Connection, detail: string): void {
+  if (event === 'disconnected') log.warn({ server: name, detail }, `${name} disconnected: will reconnect`);
+  else log.info({ server: name, detail }, event === 'reconnected' ? `${name} reconnected` : `${name} connected`);
+}
