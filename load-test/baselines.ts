@@ -8,10 +8,10 @@ import { type Summary, summaryOf } from './stats.js';
 
 /** What this machine can do at most, measured just before the load. */
 export interface Baselines {
-  /** Items a second: the rows of so many notifications in the same commits, through bare statements and nothing else. */
-  readonly sqlitePerSecond: number;
+  /** Items a second: the rows of so many notifications in the same commits, through bare statements and nothing else. Null: not measured. */
+  readonly sqlitePerSecond: number | null;
   /** Commits a second of that, each with its fsync. */
-  readonly commitsPerSecond: number;
+  readonly commitsPerSecond: number | null;
   /** Requests a second that the bare receiver answers to a bare client. */
   readonly receiverPerSecond: number;
   readonly receiverLatency: Summary;

@@ -7,40 +7,42 @@ export interface Answered<T> {
   readonly failure: string | null;
 }
 
-/** Connections to the server: enough that a request never waits for one while the server keeps up. */
+type Headers = Readonly<Record<string, string>>;
+
+/** Connections to each server: enough that a request never waits for one while the server keeps up. */
 const CONNECTIONS = 256;
 const TIMEOUT_MS = 30_000;
 
-/** HTTP to one server over kept connections. */
+/** HTTP over kept connections to one server, or to several that are one: each request goes to the next of them. */
 export class Client {
+  /** The first server. */
   readonly url: string;
-  readonly #pool: Pool;
+  readonly #pools: readonly Pool[];
+  #turn = 0;
 
-  constructor(url: string, connections = CONNECTIONS) {
-    this.url = url;
-    this.#pool = new Pool(url, { connections, pipelining: 1, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS });
+  constructor(urls: readonly [string, ...string[]], connections = CONNECTIONS) {
+    [this.url] = urls;
+    const options = { connections, pipelining: 1, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS };
+    this.#pools = urls.map((url) => new Pool(url, options));
   }
 
-  get<T>(path: string): Promise<Answered<T>> {
-    return this.#send<T>('GET', path, {}, null);
+  get<T>(path: string, headers: Headers = {}): Promise<Answered<T>> {
+    return this.#send<T>('GET', path, headers, null);
   }
 
-  post<T>(path: string, headers: Readonly<Record<string, string>>, body: string): Promise<Answered<T>> {
+  post<T>(path: string, headers: Headers, body: string): Promise<Answered<T>> {
     return this.#send<T>('POST', path, headers, body);
   }
 
-  close(): Promise<void> {
-    return this.#pool.destroy();
+  async close(): Promise<void> {
+    await Promise.all(this.#pools.map((pool) => pool.destroy()));
   }
 
-  async #send<T>(
-    method: 'GET' | 'POST',
-    path: string,
-    headers: Readonly<Record<string, string>>,
-    sent: string | null,
-  ): Promise<Answered<T>> {
+  async #send<T>(method: 'GET' | 'POST', path: string, headers: Headers, sent: string | null): Promise<Answered<T>> {
+    const pool = this.#pools[this.#turn % this.#pools.length] as Pool;
+    this.#turn += 1;
     try {
-      const { statusCode: status, body } = await this.#pool.request({ method, path, headers, body: sent });
+      const { statusCode: status, body } = await pool.request({ method, path, headers, body: sent });
       const text = await body.text();
       return { status, body: (text === '' ? null : JSON.parse(text)) as T, failure: null };
     } catch (error) {

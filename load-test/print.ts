@@ -1,5 +1,5 @@
 import type { Baselines } from './baselines.js';
-import type { Check, Result } from './result.js';
+import type { Check, FleetUse, Result } from './result.js';
 import type { Summary } from './stats.js';
 
 /** Milliseconds with as many digits as mean something. */
@@ -22,6 +22,10 @@ export function shown(unit: Check['unit'], value: number): string {
       return `${ms(value)} ms`;
     case 'share':
       return `${(value * 100).toFixed(2)} %`;
+    case '%':
+      return `${value.toFixed(1)} %`;
+    case 'MB':
+      return `${Math.round(value)} MB`;
     case 'number':
       return String(value);
   }
@@ -59,15 +63,21 @@ function ratio(value: number): string {
 export function baselineRows(baselines: Baselines, figures: Result['figures']): readonly (readonly string[])[] {
   const { sqlitePerSecond, commitsPerSecond, receiverPerSecond, receiverLatency } = baselines;
   const { deliveredPerSecond, latency } = figures;
+  const sqlite =
+    sqlitePerSecond === null || commitsPerSecond === null
+      ? []
+      : [
+          [
+            'bare SQLite, same rows, group commit: items/s',
+            per(sqlitePerSecond),
+            per(deliveredPerSecond),
+            ratio(deliveredPerSecond / sqlitePerSecond),
+          ],
+          ['  its commits/s, an fsync each', per(commitsPerSecond), '', ''],
+        ];
   return [
     ['beside what this machine can do at most', 'baseline', 'this run', 'ratio'],
-    [
-      'bare SQLite, same rows, group commit: items/s',
-      per(sqlitePerSecond),
-      per(deliveredPerSecond),
-      ratio(deliveredPerSecond / sqlitePerSecond),
-    ],
-    ['  its commits/s, an fsync each', per(commitsPerSecond), '', ''],
+    ...sqlite,
     [
       'bare receiver, bare client: requests/s',
       per(receiverPerSecond),
@@ -76,6 +86,26 @@ export function baselineRows(baselines: Baselines, figures: Result['figures']): 
     ],
     ['  its p99, ms', ms(receiverLatency.p99), ms(latency.p99), ratio(latency.p99 / receiverLatency.p99)],
   ];
+}
+
+/** What each process used: a head and a row for each. */
+export function fleetRows({ members }: FleetUse): readonly (readonly string[])[] {
+  const shownOr = (value: number | null, show: (value: number) => string): string => (value === null ? '-' : show(value));
+  return [
+    ['process', 'CPU %', 'most MB', 'delivered', 'connections', 'roles'],
+    ...members.map(({ workerId, roles, cpuPercent, memoryMb, delivered, connections }) => [
+      workerId,
+      shownOr(cpuPercent, (value) => value.toFixed(1)),
+      shownOr(memoryMb, (value) => Math.round(value).toString()),
+      shownOr(delivered, String),
+      shownOr(connections, String),
+      roles.join(' '),
+    ]),
+  ];
+}
+
+function fleetLine({ queueDepth, connections }: FleetUse): string {
+  return `  all together: at most ${queueDepth ?? '-'} wake-ups waiting, at most ${connections} connections to the store`;
 }
 
 /** The run for a person to read. */
@@ -100,6 +130,9 @@ export function print(result: Result): string {
     '',
     latencyRows([['intended → delivered', figures.latency], ...Object.entries(figures.stages)]),
     ...(baselines === null ? [] : ['', columns(baselineRows(baselines, figures))]),
+    '',
+    columns(fleetRows(result.fleet)),
+    fleetLine(result.fleet),
     '',
     columns(verdicts),
     ...shownViolations.map(({ kind, subject, detail }) => `  ${kind} ${subject}: ${detail}`),

@@ -122,7 +122,9 @@ export class SinkReceiver implements Receiver {
     return late;
   }
 
-  async end(): Promise<void> {}
+  end(): Promise<void> {
+    return this.#client.close();
+  }
 
   #note(arrivals: readonly SinkArrival[]): readonly Arrival[] {
     const fresh = arrivals.filter(({ seq, taken, channel }) => taken && channel === this.#channel && !this.#known.has(seq));

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { baselineRows, ms, per, shown } from './print.js';
+import { baselineRows, fleetRows, ms, per, shown } from './print.js';
 import type { HistoryEntry, Result } from './result.js';
 
 /** How much of the history the trend shows. */
@@ -14,7 +14,7 @@ const TREND_RUNS = 200;
 export async function renderReport(result: Result, history: readonly HistoryEntry[]): Promise<string> {
   const [script, style] = await Promise.all([bundle(), readFile(fileURLToPath(import.meta.resolve('uplot/dist/uPlot.min.css')), 'utf8')]);
   const { seconds, histogram, looks } = result;
-  const data = { seconds, histogram, looks, limits: { p95: 300, p99: 500 }, trend: history.slice(-TREND_RUNS).map(trendPoint) };
+  const data = { seconds, histogram, looks, limits: { p95: 150, p99: 300 }, trend: history.slice(-TREND_RUNS).map(trendPoint) };
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -31,6 +31,7 @@ ${checksTable(result)}
 ${countsTable(result)}
 ${latencyTable(result)}
 ${baselinesTable(result)}
+${fleetTable(result)}
 ${violations(result)}
 </section>
 <section class="charts">
@@ -38,7 +39,7 @@ ${chart('latency', 'Latency by the second of the intended send time, ms')}
 ${chart('histogram', 'Latency, notifications per class, ms')}
 ${chart('backlog', 'Backlog: records not at rest, wake-ups waiting and taken')}
 ${chart('rates', 'Offered, accepted, delivered and errors, per second')}
-${chart('server', 'The server: CPU in percent of one core, memory in MiB')}
+${chart('server', 'All processes: CPU in percent of one core, memory in MiB')}
 ${chart('trend', 'Trend over the history: p99 in ms and delivered per second, by run')}
 </section>
 <script type="application/json" id="data">${JSON.stringify(data).replaceAll('<', '\\u003c')}</script>
@@ -86,7 +87,7 @@ function header({ passed, at, command, node, machine, target, load }: Result): s
 <h1>Load test <span class="${passed ? 'met' : 'missed'}">${passed ? 'passed' : 'failed'}</span></h1>
 <p><code>${text(command)}</code></p>
 <p>${text(`${rate} /s for ${duration} s, ${arrivals} arrivals, ${users} users, by ${channels.join(', ')}`)}<br>
-${text(`${target.url}${target.own ? ', a server of its own' : ''}; received by ${target.receiver}`)}<br>
+${text(`${target.url}${target.own ? ', a server of its own' : ''} (${target.kind}, ${target.apis} API, ${target.workers} workers); received by ${target.receiver}`)}<br>
 ${text(`${at} · Node ${node} · ${machine}`)}</p>
 </header>`;
 }
@@ -140,6 +141,13 @@ function baselinesTable({ baselines, figures }: Result): string {
   if (baselines === null) return '';
   const [head = [], ...rows] = baselineRows(baselines, figures);
   return table('Baselines of the same run', ['', ...head.slice(1)], rows);
+}
+
+function fleetTable({ fleet }: Result): string {
+  const [head = [], ...rows] = fleetRows(fleet);
+  const { queueDepth, connections } = fleet;
+  const together = [`at most ${queueDepth ?? '-'} wake-ups waiting`, '', '', '', String(connections), ''];
+  return table('What each process used', head, [...rows, together]);
 }
 
 function violations({ shownViolations }: Result): string {

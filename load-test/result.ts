@@ -1,12 +1,11 @@
 import type { Balance, Violation } from '../tools/ledger/entry.js';
-import type { Look } from './backlog.js';
 import type { Baselines } from './baselines.js';
 import type { Summary } from './stats.js';
 
 /** One objective and whether it was met. */
 export interface Check {
   readonly name: string;
-  readonly unit: '/s' | 'ms' | 'share' | 'number';
+  readonly unit: '/s' | 'ms' | 'share' | 'number' | '%' | 'MB';
   readonly value: number;
   readonly limit: string;
   readonly met: boolean;
@@ -55,15 +54,59 @@ export interface Histogram {
   readonly counts: readonly number[];
 }
 
+/** What the server said of itself at one moment; of a fleet, all processes together. */
+export interface Look {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly open: number;
+  readonly waiting: number;
+  readonly taken: number;
+  /** Of one core. */
+  readonly cpuPercent: number;
+  readonly rssMiB: number;
+}
+
+/** What one process used during the run. Null: it did not say. */
+export interface MemberUse {
+  readonly workerId: string;
+  readonly roles: readonly string[];
+  /** Of one core, the average. */
+  readonly cpuPercent: number | null;
+  /** Resident, the most that was seen; millions of bytes. */
+  readonly memoryMb: number | null;
+  readonly delivered: number | null;
+  /** To the store, the most that was seen. */
+  readonly connections: number | null;
+}
+
+/** What all processes used. */
+export interface FleetUse {
+  readonly kind: 'embedded' | 'cluster';
+  readonly members: readonly MemberUse[];
+  /** Wake-ups waiting, the most that was seen. */
+  readonly queueDepth: number | null;
+  /** To the store, of all processes at one time, the most that was seen. */
+  readonly connections: number;
+}
+
 /** A run as the history keeps it: one line. */
 export interface HistoryEntry {
   /** ISO 8601. */
   readonly at: string;
   readonly command: string;
-  readonly scenario: 'steady';
+  /** `find-max`: the last step, at the highest rate that held. */
+  readonly scenario: 'steady' | 'find-max';
   readonly node: string;
   readonly machine: string;
-  readonly target: { readonly url: string; readonly own: boolean; readonly receiver: string };
+  readonly target: {
+    readonly url: string;
+    readonly own: boolean;
+    readonly receiver: string;
+    readonly kind: 'embedded' | 'cluster';
+    /** Processes by role; one with the embedded store is both. */
+    readonly apis: number;
+    readonly workers: number;
+  };
   readonly load: {
     readonly duration: number;
     readonly rate: number;
@@ -72,6 +115,7 @@ export interface HistoryEntry {
     readonly arrivals: string;
   };
   readonly figures: Figures;
+  readonly fleet: FleetUse;
   readonly baselines: Baselines | null;
   readonly checks: readonly Check[];
   readonly passed: boolean;

@@ -6,6 +6,7 @@
 import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { runFairness } from './fairness.js';
+import { runFindMax } from './find-max.js';
 import { appendHistory, readHistory } from './history.js';
 import { HELP, type Options, readOptions, UsageError } from './options.js';
 import { print } from './print.js';
@@ -42,6 +43,26 @@ async function steady(setup: Setup, options: Options, command: string, say: (lin
   return result.passed;
 }
 
+async function findMax(setup: Setup, options: Options, command: string, say: (line: string) => void): Promise<boolean> {
+  const result = await runFindMax(setup, options, command, say);
+  if (result === null) return false;
+  const entry = historyOf(result);
+  appendHistory(options.history, entry);
+  if (options.json) process.stdout.write(`${JSON.stringify(entry, null, 2)}\n`);
+  return true;
+}
+
+function run(setup: Setup, options: Options, command: string, say: (line: string) => void): Promise<boolean> {
+  switch (options.scenario) {
+    case 'steady':
+      return steady(setup, options, command, say);
+    case 'fairness':
+      return runFairness(setup, options, say);
+    case 'find-max':
+      return findMax(setup, options, command, say);
+  }
+}
+
 async function main(): Promise<number> {
   const args = process.argv.slice(2);
   const options = readOptions(args);
@@ -49,16 +70,14 @@ async function main(): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  if (options.scenario === 'steady') for (const path of [options.report, options.history]) demandWritable(path);
+  if (options.scenario !== 'fairness') for (const path of [options.report, options.history]) demandWritable(path);
   const say = sayTo(options);
   const setup = await setUp(options, say);
   // Ctrl-C takes the server of our own along, and its data.
   const interrupted = (): void => void setup.end().finally(() => process.exit(130));
   process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
   try {
-    const command = ['npm run load-test --', ...args].join(' ');
-    const passed = options.scenario === 'steady' ? await steady(setup, options, command, say) : await runFairness(setup, options, say);
-    return passed ? 0 : 1;
+    return (await run(setup, options, ['npm run load-test --', ...args].join(' '), say)) ? 0 : 1;
   } finally {
     process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
     await setup.end();

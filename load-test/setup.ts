@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { ensureBuilt } from '../bench/built.js';
 import { Client } from './client.js';
+import { countOf } from './fleet.js';
 import { constantTimes, OpenLoop } from './generator.js';
-import { type ChannelName, type Options, OWN_WARM_UP_S, RECEIVER_PORT, WARM_UP_RATE } from './options.js';
-import { InboxReceiver, type Receiver, SinkReceiver, startOwnReceiver } from './receiver.js';
+import { type ChannelName, COLD_MS, COLD_WARM_UP_S, type Options, RECEIVER_PORT, WARM_UP_RATE } from './options.js';
+import { InboxReceiver, type OwnReceiver, type Receiver, SinkReceiver, startOwnReceiver } from './receiver.js';
 import { now } from './stats.js';
 import { findTarget, RunError, startTarget, type Target } from './target.js';
 
@@ -19,32 +20,63 @@ export interface Setup {
 
 const PROBE_WITHIN_MS = 15_000;
 const PROBES = 8;
+const SINK_CONNECTIONS = 4;
 
 /** Finds or starts the server and its receivers, and brings a few notifications through. @throws RunError */
 export async function setUp(options: Options, say: (line: string) => void): Promise<Setup> {
-  const found = await findTarget(options.url);
-  const own = options.receiver === 'own' || (options.receiver === null && found === null);
+  const found = await findTarget(options.urls);
+  const own = options.receiver === null ? found === null || !(await hasSink(found)) : options.receiver === 'own';
   const port = options.receiverPort ?? (found === null ? 0 : RECEIVER_PORT);
-  const ownReceiver = own && options.channels.includes('webhook') ? await startOwnReceiver(port) : null;
+  const ownReceiver = own && options.channels.includes('webhook') ? await receiverOn(port) : null;
   let target: Target | undefined;
   let client: Client | undefined;
+  let receivers: Map<ChannelName, Receiver> | undefined;
   const end = async (): Promise<void> => {
     await client?.close();
     await ownReceiver?.end();
+    await Promise.all([...new Set(receivers?.values())].filter((receiver) => receiver !== ownReceiver).map((receiver) => receiver.end()));
     await target?.stop();
   };
   try {
     if (found === null) ensureBuilt();
     target = found ?? (await startTarget(ownReceiver === null ? [] : [`127.0.0.1:${ownReceiver.port}`]));
-    client = new Client(target.url);
-    const receivers = await receiversOf(options.channels, ownReceiver, client);
+    client = new Client(target.urls);
+    receivers = await receiversOf(options.channels, ownReceiver, client);
     const receiverName = ownReceiver === null ? 'the sink of the server' : `a receiver of its own on port ${ownReceiver.port}`;
-    say(`target: ${target.url}${target.own ? ' (a server of its own, started for this run)' : ''}; received by ${receiverName}`);
+    say(`target: ${nameOf(target)}; received by ${receiverName}`);
     await bringThrough(client, receivers, options, target, ownReceiver?.port ?? null, say);
     return { target, client, receivers, receiverName, end };
   } catch (error) {
     await end();
     throw error;
+  }
+}
+
+function nameOf({ urls, own, fleet }: Target): string {
+  const where = urls.join(', ');
+  if (own) return `${where} (a server of its own, started for this run)`;
+  if (fleet.kind === 'embedded') return `${where} (one process, embedded store)`;
+  return `${where} (a cluster of ${fleet.members.length} processes: ${countOf(fleet, 'api')} with the role api, ${countOf(fleet, 'worker')} with worker)`;
+}
+
+const SINK_ASKED = '/sink/deliveries?since=99999999999999';
+
+async function hasSink({ urls }: Target): Promise<boolean> {
+  const client = new Client([urls[0]], 1);
+  try {
+    return (await client.get(SINK_ASKED)).status === 200;
+  } finally {
+    await client.close();
+  }
+}
+
+/** @throws RunError */
+async function receiverOn(port: number): Promise<OwnReceiver> {
+  try {
+    return await startOwnReceiver(port);
+  } catch (error) {
+    if (!/EADDRINUSE/.test(String(error))) throw error;
+    throw new RunError(`port ${port}, on which webhooks are to be received, is taken: is another load test running?`);
   }
 }
 
@@ -60,7 +92,8 @@ async function bringThrough(
   const hint = ownPort === null ? '' : `: is WEBHOOK_ALLOW=127.0.0.1:${ownPort} set there?`;
   const few = Array.from({ length: PROBES * options.channels.length }, (_, n) => n * 20);
   await probe(client, receivers, options.channels, few, hint);
-  const warmUp = options.warmUp ?? (target.own ? OWN_WARM_UP_S : 0);
+  const youngest = Math.max(...target.fleet.members.map(({ startedAt }) => startedAt));
+  const warmUp = options.warmUp ?? (target.own || Date.now() - youngest < COLD_MS ? COLD_WARM_UP_S : 0);
   if (warmUp === 0) return;
   const rate = Math.max(options.rate, WARM_UP_RATE);
   say(`warm-up: ${rate} /s for ${warmUp} s, not measured`);
@@ -73,13 +106,15 @@ async function receiversOf(channels: readonly ChannelName[], own: Receiver | nul
     if (channel === 'webhook' && own !== null) receivers.set(channel, own);
     else if (channel === 'in-app') receivers.set(channel, new InboxReceiver(client));
     else {
-      const { status } = await client.get('/sink/deliveries?since=99999999999999');
-      if (status !== 200) {
+      // Each process has a sink of its own: always the same is asked.
+      const one = new Client([client.url], SINK_CONNECTIONS);
+      if ((await one.get(SINK_ASKED)).status !== 200) {
+        await one.close();
         throw new RunError(
           `the server at ${client.url} has no sink (SINK=on) to receive ${channel}: start it with one, or for webhooks use --receiver own`,
         );
       }
-      const sink = new SinkReceiver(client, channel);
+      const sink = new SinkReceiver(one, channel);
       await sink.skip();
       receivers.set(channel, sink);
     }

@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { cpus } from 'node:os';
 import type { Violation } from '../tools/ledger/entry.js';
-import { BacklogWatch } from './backlog.js';
 import { type Baselines, measureReceiver, measureSqlite } from './baselines.js';
+import { countOf } from './fleet.js';
+import { FleetWatch } from './fleet-watch.js';
 import { constantTimes, OpenLoop, poissonTimes } from './generator.js';
 import { fatesOf, figuresOf, histogramOf, ledgerOf, type Measured, secondsOf } from './measure.js';
 import type { Options } from './options.js';
 import { Progress } from './progress.js';
 import { type Arrival, startOwnReceiver } from './receiver.js';
 import { readRecords } from './records.js';
-import type { HistoryEntry, Result } from './result.js';
+import type { FleetUse, HistoryEntry, Look, Result } from './result.js';
 import type { Setup } from './setup.js';
 import { now } from './stats.js';
 import { checksOf } from './verdict.js';
@@ -24,18 +25,24 @@ const REST_WITHIN_MS = 10_000;
 const LEAD_MS = 200;
 const SHOWN_VIOLATIONS = 20;
 
-/** A constant load over many users, and what came of it. */
+/** A constant load over many users, and what came of it, beside what this machine can do at most. */
 export async function runSteady(setup: Setup, options: Options, command: string, say: (line: string) => void): Promise<Result> {
-  const baselines = options.baselines ? await measureBaselines(say) : null;
+  const baselines = options.baselines ? await measureBaselines(setup.target.fleet.kind, say) : null;
+  return { ...(await measure(setup, options, command, say)), baselines };
+}
+
+/** One load at one rate, and what came of it. */
+export async function measure(setup: Setup, options: Options, command: string, say: (line: string) => void): Promise<Result> {
   const measured = await load(setup, options, say);
   const fates = fatesOf(measured);
   const ledger = ledgerOf(measured);
   const figures = figuresOf(measured, fates, ledger);
-  const checks = checksOf(figures, options.rate);
+  const checks = checksOf(figures, options.rate, measured.fleet);
   return {
     ...entryOf(setup, options, command),
     figures,
-    baselines,
+    fleet: measured.fleet,
+    baselines: null,
     checks,
     passed: checks.every(({ met }) => met),
     seconds: secondsOf(measured, fates),
@@ -52,15 +59,16 @@ export function historyOf(result: Result): HistoryEntry {
 }
 
 function entryOf({ target, receiverName: receiver }: Setup, options: Options, command: string) {
-  const { duration, rate, users, channels, arrivals } = options;
+  const { duration, rate, users, channels, arrivals, scenario } = options;
+  const { urls, own, fleet } = target;
   const [first] = cpus();
   return {
     at: new Date().toISOString(),
     command,
-    scenario: 'steady' as const,
+    scenario: scenario === 'find-max' ? ('find-max' as const) : ('steady' as const),
     node: process.version,
     machine: `${cpus().length} × ${first?.model.trim() ?? 'unknown'}, ${process.platform} ${process.arch}`,
-    target: { url: target.url, own: target.own, receiver },
+    target: { url: urls.join(','), own, receiver, kind: fleet.kind, apis: countOf(fleet, 'api'), workers: countOf(fleet, 'worker') },
     load: { duration, rate, users, channels, arrivals },
   };
 }
@@ -69,9 +77,10 @@ function shown(violations: readonly Violation[]): readonly Violation[] {
   return violations.slice(0, SHOWN_VIOLATIONS);
 }
 
-async function measureBaselines(say: (line: string) => void): Promise<Baselines> {
-  say('baselines: bare SQLite, then the bare receiver');
-  const sqlite = await measureSqlite();
+/** Bare SQLite says nothing of a cluster, and the build that it needs could change under running processes. */
+async function measureBaselines(kind: FleetUse['kind'], say: (line: string) => void): Promise<Baselines> {
+  say(kind === 'embedded' ? 'baselines: bare SQLite, then the bare receiver' : 'baseline: the bare receiver');
+  const sqlite = kind === 'embedded' ? await measureSqlite() : { sqlitePerSecond: null, commitsPerSecond: null };
   const receiver = await startOwnReceiver(0);
   try {
     const { recipient } = receiver.address('baseline', 'baseline');
@@ -81,14 +90,20 @@ async function measureBaselines(say: (line: string) => void): Promise<Baselines>
   }
 }
 
-async function load(setup: Setup, options: Options, say: (line: string) => void): Promise<Measured & { looks: BacklogWatch['looks'] }> {
-  const { client, receivers } = setup;
+interface Loaded extends Measured {
+  readonly looks: readonly Look[];
+  readonly fleet: FleetUse;
+}
+
+async function load(setup: Setup, options: Options, say: (line: string) => void): Promise<Loaded> {
+  const { client, receivers, target } = setup;
   const { duration, rate, users, channels } = options;
   const durationMs = duration * 1000;
   const run = `lt-${randomUUID().slice(0, 8)}`;
   const generator = new OpenLoop(client, run, receivers);
-  const backlog = new BacklogWatch(client);
+  const watch = new FleetWatch(target.fleet);
   const arrivals: Arrival[] = [];
+  await watch.start();
   const startedAt = now() + LEAD_MS;
   const progress = new Progress(durationMs, startedAt, () => ({
     ...generator.counts,
@@ -97,7 +112,6 @@ async function load(setup: Setup, options: Options, say: (line: string) => void)
   }));
   const collector = collect(setup, arrivals);
   say(`load: ${rate} /s for ${duration} s over ${users} users by ${channels.join(', ')}, ${options.arrivals} arrivals, 2.5 % repeats`);
-  backlog.start();
   progress.start();
   const times = options.arrivals === 'poisson' ? poissonTimes(rate, durationMs) : constantTimes(rate, durationMs);
   const userOf = (n: number): string => `load_${n % users}`;
@@ -105,13 +119,13 @@ async function load(setup: Setup, options: Options, say: (line: string) => void)
   const expected = generator.items.filter(({ error, channel }) => error === null && channel !== 'in-app').length;
   await collector.rest(expected);
   progress.stop();
-  backlog.stop();
+  const fleet = await watch.stop();
   await generator.settleUnanswered();
   say(`at rest after ${((now() - startedAt) / 1000).toFixed(1)} s; reading ${generator.items.length} records to compare`);
   const ids = generator.items.flatMap(({ recordId }) => (recordId === null ? [] : [recordId]));
   const told = await readRecords(client, ids, REST_WITHIN_MS);
   for (const receiver of new Set(receivers.values())) arrivals.push(...(await receiver.finish(told)));
-  return { startedAt, durationMs, items: generator.items, arrivals: ofThisRun(arrivals, told), told, looks: backlog.looks };
+  return { startedAt, durationMs, items: generator.items, arrivals: ofThisRun(arrivals, told), told, looks: watch.looks, fleet };
 }
 
 /** The sink and the receiver may get what others send, too; an effect of ours without a record of ours stays and is a ghost. */

@@ -4,16 +4,23 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { makeDataDir, removeDataDir } from '../bench/built.js';
 import { freezeBuild } from '../tests/support/frozen-build.js';
+import { Client } from './client.js';
+import { askFleet, type Fleet } from './fleet.js';
+import type { Origins } from './options.js';
 
+/** A balancer spreads requests itself. */
+const BALANCER = 'http://127.0.0.1:80';
 /** Where the checklists' servers are: behind the balancer, `npm run start:dev` or the cluster's API, `npm start`. */
-const USUAL = ['http://127.0.0.1:80', 'http://127.0.0.1:3001', 'http://127.0.0.1:3000'] as const;
+const USUAL = [BALANCER, 'http://127.0.0.1:3001', 'http://127.0.0.1:3000'] as const;
 const PATIENCE_MS = 1000;
 const READY_WITHIN_MS = 30_000;
 const STOP_WITHIN_MS = 20_000;
 
-/** A server to be loaded. */
+/** A server to be loaded, or a fleet. */
 export interface Target {
-  readonly url: string;
+  /** Where requests go, in turns. */
+  readonly urls: Origins;
+  readonly fleet: Fleet;
   /** Started by us, and gone when we end. */
   readonly own: boolean;
   stop(): Promise<void>;
@@ -33,16 +40,44 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-/** The one that was asked for, or the first usual one that answers; null where none does. @throws RunError */
-export async function findTarget(given: string | null): Promise<Target | null> {
-  const stop = (): Promise<void> => Promise.resolve();
+/**
+ * Those that were asked for, or the first usual one that answers with all APIs of its fleet; null where none does.
+ * @throws RunError
+ */
+export async function findTarget(given: Origins | null): Promise<Target | null> {
   if (given !== null) {
-    if (await answers(given)) return { url: given, own: false, stop };
-    throw new RunError(`no Signalbox answers at ${given}`);
+    const live = await Promise.all(given.map(answers));
+    const silent = given.filter((_url, index) => !live[index]);
+    if (silent.length > 0) throw new RunError(`no Signalbox answers at ${silent.join(', ')}`);
+    return targetOf(given, await fleetOf(given[0]));
   }
   const live = await Promise.all(USUAL.map(answers));
   const url = USUAL.find((_url, index) => live[index]);
-  return url === undefined ? null : { url, own: false, stop };
+  if (url === undefined) return null;
+  const fleet = await fleetOf(url);
+  return targetOf(url === BALANCER ? [url] : await apisOf(url, fleet), fleet);
+}
+
+function targetOf(urls: Origins, fleet: Fleet): Target {
+  return { urls, fleet, own: false, stop: () => Promise.resolve() };
+}
+
+async function fleetOf(url: string): Promise<Fleet> {
+  const client = new Client([url], 2);
+  try {
+    return await askFleet(client);
+  } finally {
+    await client.close();
+  }
+}
+
+/** The server that answered, and those other APIs of its fleet that answer too. */
+async function apisOf(url: string, { members }: Fleet): Promise<Origins> {
+  const others = members.flatMap((member) =>
+    member.roles.includes('api') && member.url !== null && member.url !== url ? [member.url] : [],
+  );
+  const live = await Promise.all(others.map(answers));
+  return [url, ...others.filter((_url, index) => live[index])];
 }
 
 /**
@@ -86,7 +121,7 @@ export async function startTarget(webhookAllow: readonly string[], settings: Rea
     await build.remove();
   };
   const url = await Promise.race([readyUrl(child.stdout, join(dataDir, 'log.ndjson')), ended, late()]);
-  if (url !== null) return { url, own: true, stop };
+  if (url !== null) return { urls: [url], fleet: await fleetOf(url), own: true, stop };
   await stop();
   throw new RunError(`the load test's own server did not start: ${complaints.at(-1) ?? 'it said nothing'}`);
 }

@@ -40,7 +40,7 @@ interface Page {
 }
 
 async function throughApi(url: string): Promise<Duplicates> {
-  const client = new Client(url, READERS);
+  const client = new Client([url], READERS);
   const count = new DuplicateCount();
   const read = async <T>(path: string): Promise<T> => {
     const { status, body, failure } = await client.get<T>(path);
@@ -128,8 +128,8 @@ function flags() {
 
 async function count({ url, 'data-dir': dataDir }: ReturnType<typeof flags>): Promise<Duplicates> {
   if (dataDir !== undefined) return throughFile(dataDir);
-  const target = await findTarget(url ?? null);
-  return target === null ? throughFile(loadConfig().dataDir) : throughApi(target.url);
+  const target = await findTarget(url === undefined ? null : [url]);
+  return target === null ? throughFile(loadConfig().dataDir) : throughApi(target.urls[0]);
 }
 
 async function main(): Promise<number> {

@@ -1,5 +1,6 @@
 import type { Item } from '../../load-test/generator.js';
 import type { Measured } from '../../load-test/measure.js';
+import type { FleetUse, MemberUse } from '../../load-test/result.js';
 import type { ToldNotification } from '../drills/evidence.js';
 
 const STARTED_AT = Date.parse('2026-11-22T10:00:00Z');
@@ -42,7 +43,8 @@ function toldOf(item: Item): ToldNotification {
     failure: null,
     attempts: [attempt],
   };
-  return { notificationId: item.recordId ?? '', status: 'delivered', acceptedAt, scheduledFor: null, deliveries: [delivery] };
+  const lock = { lockToken: 1, claims: 1 };
+  return { notificationId: item.recordId ?? '', status: 'delivered', acceptedAt, scheduledFor: null, lock, deliveries: [delivery] };
 }
 
 /** A run of two seconds in which everything went well: each arrives 10 ms after its intended time. */
@@ -60,4 +62,19 @@ export function goodRun(): Measured & { items: Item[] } {
       target: `/${user}/${key}`,
     })),
   };
+}
+
+const USE: MemberUse = { workerId: 'signalbox', roles: ['api', 'worker'], cpuPercent: 12, memoryMb: 90, delivered: 20, connections: 1 };
+
+/** One process with the embedded store. */
+export const ALONE: FleetUse = { kind: 'embedded', members: [USE], queueDepth: 1, connections: 1 };
+
+/** One API and two workers, all of them well. */
+export function fleetOf(second: Partial<MemberUse> = {}): FleetUse {
+  const members: readonly MemberUse[] = [
+    { ...USE, workerId: 'api-1', roles: ['api'], delivered: 0, connections: 8 },
+    { ...USE, workerId: 'worker-1', roles: ['worker'], delivered: 11, connections: 7 },
+    { ...USE, workerId: 'worker-2', roles: ['worker'], delivered: 9, connections: 7, ...second },
+  ];
+  return { kind: 'cluster', members, queueDepth: 3, connections: 22 };
 }

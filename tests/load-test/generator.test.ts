@@ -38,7 +38,7 @@ async function serverOf(answer: (key: string, n: number) => { status: number; wa
     });
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const client = new Client(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const client = new Client([`http://127.0.0.1:${(server.address() as AddressInfo).port}`]);
   closing.push(async () => {
     await client.close();
     server.closeAllConnections();

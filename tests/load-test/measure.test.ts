@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { fatesOf, figuresOf, histogramOf, ledgerOf, type Measured, secondsOf } from '../../load-test/measure.js';
-import type { Check, Figures } from '../../load-test/result.js';
+import type { Check, Figures, FleetUse } from '../../load-test/result.js';
 import { percentile, summaryOf } from '../../load-test/stats.js';
 import { checksOf } from '../../load-test/verdict.js';
-import { goodRun } from './fixtures.js';
+import { ALONE, fleetOf, goodRun } from './fixtures.js';
 
 const RATE = 10;
 
@@ -11,7 +11,7 @@ function judged(run: Measured): { figures: Figures; missed: readonly string[] } 
   const figures = figuresOf(run, fatesOf(run), ledgerOf(run));
   return {
     figures,
-    missed: checksOf(figures, RATE)
+    missed: checksOf(figures, RATE, ALONE)
       .filter(({ met }: Check) => !met)
       .map(({ name }) => name),
   };
@@ -101,5 +101,26 @@ describe('What goes wrong is seen:', () => {
     const { figures, missed } = judged({ ...refusing, told: refusing.told.slice(0, 10), arrivals: refusing.arrivals.slice(0, 10) });
     expect(figures.errors).toEqual({ 'http 503': 10 });
     expect(missed).toEqual(['accepted per second', 'delivered per second', 'error rate']);
+  });
+});
+
+describe('Of a cluster, the objectives', () => {
+  const missed = (fleet: FleetUse): readonly string[] => {
+    const run = goodRun();
+    const checks = checksOf(figuresOf(run, fatesOf(run), ledgerOf(run)), RATE, fleet);
+    return checks.filter(({ met }) => !met).map(({ name }) => name);
+  };
+
+  test('are about each worker, and about all connections together', () => {
+    expect(missed(fleetOf())).toEqual([]);
+    expect(missed(fleetOf({ memoryMb: 256 }))).toEqual(['memory of a worker']);
+    expect(missed(fleetOf({ cpuPercent: 71 }))).toEqual(['CPU of a worker']);
+    expect(missed({ ...fleetOf(), connections: 50, queueDepth: 10_000 })).toEqual(['connections to the store', 'queue depth']);
+  });
+
+  test('are about workers alone, and about what was told', () => {
+    const { members, ...rest } = fleetOf({ memoryMb: null, cpuPercent: null });
+    const busyApi = members.map((member) => (member.workerId === 'api-1' ? { ...member, cpuPercent: 99, memoryMb: 900 } : member));
+    expect(missed({ ...rest, members: busyApi, queueDepth: null })).toEqual([]);
   });
 });

@@ -11,7 +11,7 @@ describe('The command line of the load test', () => {
       duration: 60,
       rate: 12,
       users: 1000,
-      url: null,
+      urls: null,
       channels: ['webhook'],
       scenario: 'steady',
       warmUp: null,
@@ -19,7 +19,7 @@ describe('The command line of the load test', () => {
   });
 
   test('takes values behind = and behind a blank', () => {
-    const said = { duration: 600, rate: 12.5, users: 10_000, channels: ['webhook', 'email'], url: 'http://127.0.0.1:3000' };
+    const said = { duration: 600, rate: 12.5, users: 10_000, channels: ['webhook', 'email'], urls: ['http://127.0.0.1:3000'] };
     const words = [
       '--duration=600',
       '--rate',
@@ -32,6 +32,15 @@ describe('The command line of the load test', () => {
     expect(readOptions(words)).toMatchObject(said);
   });
 
+  test('takes several addresses, and looks for the highest rate from 50 a second or from the rate that is given', () => {
+    expect(readOptions(['--url=http://127.0.0.1:3001,http://127.0.0.1:3002/']).urls).toEqual([
+      'http://127.0.0.1:3001',
+      'http://127.0.0.1:3002',
+    ]);
+    expect(readOptions(['--find-max'])).toMatchObject({ scenario: 'find-max', rate: 50 });
+    expect(readOptions(['--find-max', '--rate=200'])).toMatchObject({ scenario: 'find-max', rate: 200 });
+  });
+
   test.each([
     ['--rate=fast', '--rate fast: give a number from 0.1 to 100000'],
     ['--rate=0', '--rate 0: give a number from 0.1 to 100000'],
@@ -39,6 +48,7 @@ describe('The command line of the load test', () => {
     ['--channels=pigeon', '--channels pigeon: give webhook or email or sms or push or in-app'],
     ['--receiver=somebody', '--receiver somebody: give own or sink'],
     ['--url=nowhere', '--url nowhere: give an http or https address'],
+    ['--url=http://127.0.0.1:3001,', '--url : give an http or https address'],
     ['--warm-up=long', '--warm-up long: give a number from 0 to 600'],
     ['--report=', '--report: give the name of a file'],
     ['--history=', '--history: give the name of a file'],
@@ -47,6 +57,10 @@ describe('The command line of the load test', () => {
   ])('refuses %s in one line', (word, line) => {
     expect(() => readOptions([word])).toThrow(UsageError);
     expect(() => readOptions([word])).toThrow(line);
+  });
+
+  test('refuses two scenarios', () => {
+    expect(() => readOptions(['--find-max', '--scenario=fairness'])).toThrow('--find-max and --scenario: give one of them');
   });
 
   test.each(['run', 'verify-duplicates'])('of %s: a bad flag is one line and exit code 2, --help has examples and 0', (script) => {

@@ -4,26 +4,29 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { appendHistory, readHistory } from '../../load-test/history.js';
 import { fatesOf, figuresOf, histogramOf, ledgerOf, secondsOf } from '../../load-test/measure.js';
+import { print } from '../../load-test/print.js';
 import { renderReport } from '../../load-test/report.js';
 import type { Result } from '../../load-test/result.js';
 import { historyOf } from '../../load-test/steady.js';
 import { checksOf } from '../../load-test/verdict.js';
-import { goodRun } from './fixtures.js';
+import { fleetOf, goodRun } from './fixtures.js';
 
 function resultOf(): Result {
   const run = goodRun();
+  const fleet = fleetOf({ workerId: 'worker-<2>' });
   const fates = fatesOf(run);
   const figures = figuresOf(run, fates, ledgerOf(run));
-  const checks = checksOf(figures, 10);
+  const checks = checksOf(figures, 10, fleet);
   return {
     at: '2026-11-22T10:00:00.000Z',
     command: 'npm run load-test -- --url </script><b>',
     scenario: 'steady',
     node: 'v20.19.0',
     machine: 'a machine',
-    target: { url: 'http://127.0.0.1:3000', own: false, receiver: 'a receiver' },
+    target: { url: 'http://127.0.0.1:3001', own: false, receiver: 'a receiver', kind: 'cluster', apis: 1, workers: 2 },
     load: { duration: 2, rate: 10, users: 5, channels: ['webhook'], arrivals: 'constant' },
     figures,
+    fleet,
     baselines: { sqlitePerSecond: 3000, commitsPerSecond: 200, receiverPerSecond: 5000, receiverLatency: figures.latency },
     checks,
     passed: checks.every(({ met }) => met),
@@ -48,7 +51,15 @@ describe('The report', () => {
 
   test('has its figures as tables, without any script', () => {
     const tables = html.slice(0, html.indexOf('<section class="charts">'));
-    for (const figure of ['delivered per second', '10.00 /s', 'queue wait: accept → intent', 'bare SQLite', '3000']) {
+    for (const figure of [
+      'delivered per second',
+      '10.00 /s',
+      'queue wait: accept → intent',
+      'bare SQLite',
+      '3000',
+      'cluster, 1 API, 2 workers',
+      'worker-&lt;2&gt;',
+    ]) {
       expect(tables).toContain(figure);
     }
   });
@@ -66,6 +77,28 @@ describe('The report', () => {
     expect(html).not.toContain('--url </script><b>');
     expect(html).toContain('--url &lt;/script&gt;&lt;b&gt;');
     expect(html.match(/<\/script>/g)).toHaveLength(2);
+  });
+});
+
+describe('For a person', () => {
+  test('each process of a fleet has its line, and all their connections and the queue one', () => {
+    const lines = print(resultOf()).split('\n');
+    expect(lines.find((line) => line.includes('worker-1'))).toMatch(/worker-1 +12\.0 +90 +11 +7 +worker$/);
+    expect(lines).toContain('  all together: at most 3 wake-ups waiting, at most 22 connections to the store');
+  });
+
+  test('what was not measured is left out or a dash', () => {
+    const { baselines, ...rest } = resultOf();
+    const { members, ...fleet } = rest.fleet;
+    const silent = members.map((member) => ({ ...member, cpuPercent: null, memoryMb: null, delivered: null, connections: null }));
+    const text = print({
+      ...rest,
+      baselines: baselines === null ? null : { ...baselines, sqlitePerSecond: null, commitsPerSecond: null },
+      fleet: { ...fleet, members: silent },
+    });
+    expect(text).not.toContain('SQLite');
+    expect(text).toMatch(/worker-1 +- +- +- +- +worker/);
+    expect(text).not.toMatch(/NaN|null|undefined/);
   });
 });
 
