@@ -147,9 +147,11 @@ export async function within(happening: Promise<unknown>, ms: number): Promise<b
   const late = new Promise<false>((resolve) => {
     timer = setTimeout(resolve, ms, false);
   });
-  const there = await Promise.race([happening.then(() => true), late]);
-  clearTimeout(timer);
-  return there;
+  try {
+    return await Promise.race([happening.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** A short rest between two looks at something that sends no signal. */
