@@ -8,7 +8,8 @@ import type { AcceptResult } from './store.js';
 export type Fact =
   | { readonly kind: 'accepted'; readonly outcome: AcceptResult['outcome']; readonly record: WorkRecord }
   | { readonly kind: 'published'; readonly count: number; readonly by: 'accept' | 'sweeper' }
-  | { readonly kind: 'claimed'; readonly count: number; readonly refused: number }
+  /** `leased`: of the refused, those that somebody else holds. `reclaimed`: of the claimed, those whose last holder left without a word. */
+  | { readonly kind: 'claimed'; readonly count: number; readonly refused: number; readonly leased: number; readonly reclaimed: number }
   | { readonly kind: 'attempted'; readonly record: WorkRecord; readonly delivery: Delivery; readonly entry: LedgerEntry }
   /** A delivery came to rest or was put off. `sinceAcceptMs` on the store's clock. */
   | { readonly kind: 'settled'; readonly record: WorkRecord; readonly delivery: Delivery; readonly sinceAcceptMs: number }

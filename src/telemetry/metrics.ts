@@ -1,8 +1,9 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { WakeUpQueue } from '../ports/queue.js';
 import type { Backlog, RecordReader } from '../ports/reader.js';
-import { DELIVERY_STATUSES } from '../ports/record.js';
+import { DELIVERY_STATUSES, type LedgerEntry } from '../ports/record.js';
 import type { Fact } from '../ports/watch.js';
+import { machineMetrics } from './machine.js';
 
 /** Seconds. From a commit on a good disk to a provider that takes its whole time limit. */
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
@@ -16,6 +17,10 @@ export interface Metrics {
   count(fact: Fact): void;
   /** @param route the route's pattern, never the path: label sets are bounded */
   http(method: string, route: string, status: number, seconds: number): void;
+  /** The connection to a server that we stand on has come or gone. */
+  connection(name: string, event: 'connected' | 'disconnected' | 'reconnected'): void;
+  /** What is asked at each scrape from now on. Once: what it is made of is opened after whoever counts. */
+  observe(sources: Sources): void;
   /** Prometheus text exposition format. */
   text(): Promise<string>;
   /** The same as JSON. */
@@ -23,16 +28,29 @@ export interface Metrics {
   readonly contentType: string;
 }
 
-interface Sources {
-  readonly reader: RecordReader;
-  readonly queue: WakeUpQueue;
+/** Whatever does not answer is left out of a scrape: the rest is wanted all the more then. */
+export interface Sources {
+  readonly reader: Pick<RecordReader, 'backlog'>;
+  readonly queue: Pick<WakeUpQueue, 'depth'>;
+  /** To the store, of this process: open, of those in use, and how many it may have. */
+  readonly connections?: () => { readonly open: number; readonly inUse: number; readonly limit: number };
+  /** To the store, of all processes together. */
+  readonly fleetConnections?: () => Promise<number>;
+  /** To Redis, of this process. */
+  readonly redisConnections?: () => number;
 }
 
-export function createMetrics({ reader, queue }: Sources): Metrics {
+/** @param sources left out: they follow by `observe` */
+export function createMetrics(sources?: Sources): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  machineMetrics(registry);
   const instruments = instrumentsOf(registry);
-  gaugesOf(registry, reader, queue);
+  const observe = (from: Sources): void => {
+    gaugesOf(registry, from);
+    connectionGauges(registry, from);
+  };
+  if (sources !== undefined) observe(sources);
   const providerLabel = boundedLabel(PROVIDERS_NAMED);
   return {
     count(fact) {
@@ -43,6 +61,11 @@ export function createMetrics({ reader, queue }: Sources): Metrics {
       instruments.requests.inc({ method, route, status });
       instruments.requestSeconds.observe({ method, route }, seconds);
     },
+    connection(name, event) {
+      instruments.up.set({ name }, event === 'disconnected' ? 0 : 1);
+      instruments.reconnects.inc({ name }, event === 'reconnected' ? 1 : 0);
+    },
+    observe,
     text: () => registry.metrics(),
     json: () => registry.getMetricsAsJSON(),
     contentType: registry.contentType,
@@ -56,12 +79,16 @@ function instrumentsOf(registry: Registry) {
     new Counter({ name, help, labelNames: [...labelNames], registers: [registry] });
   const histogram = <L extends string>(name: string, help: string, labelNames: readonly L[]): Histogram<L> =>
     new Histogram({ name, help, labelNames: [...labelNames], buckets: BUCKETS, registers: [registry] });
+  const gauge = (name: string, help: string): Gauge<'name'> => new Gauge({ name, help, labelNames: ['name'], registers: [registry] });
   return {
     accepted: counter('signalbox_accepted_total', 'Calls to accept work, by outcome: created, repeat, conflict.', ['workload', 'outcome']),
     idempotencyHits: counter('idempotency_hit_total', 'Accepts that met a key already known.', ['operation']),
     published: counter('signalbox_wake_ups_published_total', 'Wake-ups published, right after accept or by the sweeper.', ['by']),
     claims: counter('signalbox_claims_total', 'Records claimed.'),
     refused: counter('signalbox_claims_refused_total', 'Wake-ups whose record could not be claimed.'),
+    conflicts: counter('signalbox_lock_conflicts_total', 'Claims refused because somebody else holds the record.'),
+    reclaimed: counter('signalbox_leases_reclaimed_total', 'Claims of records whose last holder left without a word: its lease ran out.'),
+    retries: counter('signalbox_retries_total', 'Attempts that failed and after which another follows.', ['channel']),
     attempts: counter('signalbox_attempts_total', 'Outcomes of attempts.', ['channel', 'result']),
     attemptSeconds: histogram('signalbox_attempt_duration_seconds', 'How long providers took to answer.', ['channel']),
     settled: counter('signalbox_deliveries_settled_total', 'Deliveries that came to rest or were put off.', ['channel', 'status']),
@@ -71,12 +98,9 @@ function instrumentsOf(registry: Registry) {
     lost: counter('signalbox_leases_lost_total', 'Leases lost by their holder.', ['why']),
     wakeUps: counter('signalbox_wake_ups_settled_total', 'Wake-ups acknowledged or handed back.', ['how']),
     trouble: counter('signalbox_trouble_total', 'Failures of store, queue or channel code that are tried again.', ['where']),
-    breaker: new Gauge({
-      name: 'circuit_breaker_state',
-      help: 'State of the circuit breaker: 0 closed, 1 half-open, 2 open.',
-      labelNames: ['name'],
-      registers: [registry],
-    }),
+    breaker: gauge('circuit_breaker_state', 'State of the circuit breaker: 0 closed, 1 half-open, 2 open.'),
+    up: gauge('signalbox_dependency_up', 'Whether the connection to a server that we stand on is there: 1, else 0.'),
+    reconnects: counter('signalbox_reconnects_total', 'Connections that were made anew after they were lost.', ['name']),
     requests: counter('signalbox_http_requests_total', 'HTTP requests answered.', ['method', 'route', 'status']),
     requestSeconds: histogram('signalbox_http_request_duration_seconds', 'From the request to the end of its answer.', ['method', 'route']),
   };
@@ -95,6 +119,8 @@ function countWork(on: Instruments, fact: Fact): void {
     case 'claimed':
       on.claims.inc(fact.count);
       on.refused.inc(fact.refused);
+      on.conflicts.inc(fact.leased);
+      on.reclaimed.inc(fact.reclaimed);
       return;
     case 'attempted':
       on.attempts.inc({ channel: fact.delivery.channel, result: fact.entry.result ?? 'unknown' });
@@ -118,10 +144,15 @@ function countWork(on: Instruments, fact: Fact): void {
 /** What gets in its way. */
 function countTrouble(on: Instruments, fact: Fact, providerLabel: (name: string) => string): void {
   if (fact.kind === 'fenced') on.fenced.inc();
+  else if (fact.kind === 'attempted' && againAfter(fact.entry)) on.retries.inc({ channel: fact.delivery.channel });
   else if (fact.kind === 'settled' && fact.delivery.reason === 'rate.limited') on.rateLimited.inc({ channel: fact.delivery.channel });
   else if (fact.kind === 'lease-lost') on.lost.inc({ why: fact.why });
   else if (fact.kind === 'breaker') on.breaker.set({ name: providerLabel(fact.name) }, BREAKER_CODE[fact.state]);
   else if (fact.kind === 'trouble') on.trouble.inc({ where: fact.where });
+}
+
+function againAfter({ result }: LedgerEntry): boolean {
+  return result === 'retry' || result === 'throttled';
 }
 
 /** Names that come from outside keep their label up to so many, the rest share one: label sets are bounded. */
@@ -136,7 +167,7 @@ function boundedLabel(most: number): (name: string) => string {
 }
 
 /** What is asked of store and queue at each scrape, rather than counted along the way. */
-function gaugesOf(registry: Registry, reader: RecordReader, queue: WakeUpQueue): void {
+function gaugesOf(registry: Registry, { reader, queue }: Sources): void {
   // Three gauges show parts of one answer: it is asked for once a scrape, not three times.
   let asked: Promise<Backlog> | undefined;
   const backlog = (): Promise<Backlog> => {
@@ -145,41 +176,65 @@ function gaugesOf(registry: Registry, reader: RecordReader, queue: WakeUpQueue):
     });
     return asked;
   };
-  new Gauge({
-    name: 'signalbox_open_records',
-    help: 'Records that are not at rest.',
-    registers: [registry],
-    async collect() {
-      this.set((await backlog()).open);
-    },
+  gaugeOf(registry, 'signalbox_open_records', 'Records that are not at rest.', [], async () => [[{}, (await backlog()).open]]);
+  gaugeOf(registry, 'signalbox_backlog_age_seconds', 'Age of the longest overdue record.', [], async () => [
+    [{}, (await backlog()).oldestDueMs / 1000],
+  ]);
+  gaugeOf(registry, 'signalbox_deliveries', 'Deliveries in the store, by status.', ['status'], async () => {
+    const { deliveries } = await backlog();
+    return DELIVERY_STATUSES.map((status) => [{ status }, deliveries[status] ?? 0]);
   });
-  new Gauge({
-    name: 'signalbox_backlog_age_seconds',
-    help: 'Age of the longest overdue record.',
-    registers: [registry],
-    async collect() {
-      this.set((await backlog()).oldestDueMs / 1000);
-    },
+  gaugeOf(registry, 'signalbox_queue_depth', 'Wake-ups in the queue: waiting, or taken and not settled.', ['state'], async () => {
+    const { waiting, taken } = await queue.depth();
+    return [
+      [{ state: 'waiting' }, waiting],
+      [{ state: 'taken' }, taken],
+    ];
   });
-  new Gauge({
-    name: 'signalbox_deliveries',
-    help: 'Deliveries in the store, by status.',
-    labelNames: ['status'],
+}
+
+function connectionGauges(registry: Registry, { connections, fleetConnections, redisConnections }: Sources): void {
+  const help = 'Connections of this process to the store: open, of those in use, and how many it may have.';
+  if (connections !== undefined) {
+    gaugeOf(registry, 'signalbox_store_connections', help, ['state'], async () => {
+      const { open, inUse, limit } = connections();
+      return [
+        [{ state: 'open' }, open],
+        [{ state: 'in_use' }, inUse],
+        [{ state: 'limit' }, limit],
+      ];
+    });
+  }
+  if (fleetConnections !== undefined) {
+    const ofAll = 'Connections to the store of all processes together.';
+    gaugeOf(registry, 'signalbox_fleet_store_connections', ofAll, [], async () => [[{}, await fleetConnections()]]);
+  }
+  if (redisConnections !== undefined) {
+    const toRedis = 'Connections of this process to Redis.';
+    gaugeOf(registry, 'signalbox_redis_connections', toRedis, [], async () => [[{}, redisConnections()]]);
+  }
+}
+
+type Sample<L extends string> = readonly [labels: Partial<Record<L, string>>, value: number];
+
+/** A gauge that is asked at each scrape. While nobody answers it has no value: the last one would look as if it were still so. */
+function gaugeOf<L extends string>(
+  registry: Registry,
+  name: string,
+  help: string,
+  labelNames: readonly L[],
+  ask: () => Promise<readonly Sample<L>[]>,
+): void {
+  const gauge: Gauge<L> = new Gauge({
+    name,
+    help,
+    labelNames: [...labelNames],
     registers: [registry],
     async collect() {
-      const { deliveries } = await backlog();
-      for (const status of DELIVERY_STATUSES) this.set({ status }, deliveries[status] ?? 0);
-    },
-  });
-  new Gauge({
-    name: 'signalbox_queue_depth',
-    help: 'Wake-ups in the queue: waiting, or taken and not settled.',
-    labelNames: ['state'],
-    registers: [registry],
-    async collect() {
-      const { waiting, taken } = await queue.depth();
-      this.set({ state: 'waiting' }, waiting);
-      this.set({ state: 'taken' }, taken);
+      const samples = await ask().catch((): readonly Sample<L>[] => []);
+      if (labelNames.length > 0) gauge.reset();
+      else gauge.remove();
+      for (const [labels, value] of samples) gauge.set(labels, value);
     },
   });
 }
