@@ -25,11 +25,15 @@ function acceptContract(features: StoreFeatures, make: MakeStore): void {
   test('a new record is created, pending, free, and reads back as it was answered', async () => {
     const draft = t.draft('a', { channels: ['email', 'webhook', 'a-third'] });
     const [result] = await t.store.accept([draft]);
-    const { events, deliveries, ...offered } = draft;
+    const { events, deliveries, dueAt, ...offered } = draft;
+    // Due at once: at the store's now, where that is before the draft's.
+    const due = features.stillClock ? dueAt : (result?.record.dueAt ?? 0);
+    expect(due).toBeLessThanOrEqual(draft.createdAt);
+    expect(due).toBeGreaterThan(draft.createdAt - 10_000);
     expect(result?.outcome).toBe('created');
-    expect(result?.record).toMatchObject({ ...offered, publish: 'pending', publishedAt: null, cancelRequestedAt: null });
+    expect(result?.record).toMatchObject({ ...offered, dueAt: due, publish: 'pending', publishedAt: null, cancelRequestedAt: null });
     expect(result?.record).toMatchObject({ lockedBy: null, lockToken: 0, lockedAt: null, lockedUntil: null, claims: 0, barrenClaims: 0 });
-    expect(result?.record.deliveries).toEqual(deliveries);
+    expect(result?.record.deliveries).toEqual(deliveries.map((delivery) => ({ ...delivery, dueAt: due })));
     expect(await t.get(draft)).toEqual(result?.record);
     expect((await t.reader.history(draft)).events).toEqual(events);
   });

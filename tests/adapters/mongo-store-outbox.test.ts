@@ -1,0 +1,9 @@
+import { outboxContract } from '../contracts/outbox-contract.js';
+import { describeWith, serverOrSkip } from '../support/servers/servers.js';
+import { makeMongo } from './mongo-harness.js';
+
+const features = { stillClock: false, durable: true };
+
+describeWith(await serverOrSkip('mongodb'), 'MongoDB', (server) => {
+  outboxContract(features, () => makeMongo(server.uri));
+});
