@@ -123,6 +123,14 @@ module.exports = {
       '^src/config(\\.ts$|/)',
     ),
     only(
+      'cluster-runs-processes',
+      'The supervisor runs the program as others do: by its settings, from outside.',
+      '^src/cluster/',
+      '^src/cluster/',
+      ERRORS,
+      '^src/config(\\.ts$|/)',
+    ),
+    only(
       'config-imports-nothing',
       'The configuration is read before anything else is there.',
       '^src/config(\\.ts$|/)',
@@ -133,7 +141,7 @@ module.exports = {
       name: 'config-is-for-the-composition',
       severity: 'error',
       comment: 'Everybody else is handed the numbers they need.',
-      from: { path: '^src/', pathNot: [COMPOSITION, '^src/config(\\.ts$|/)', '^src/cli/config-', '^src/sink/main\\.ts$'] },
+      from: { path: '^src/', pathNot: [COMPOSITION, '^src/config(\\.ts$|/)', '^src/cli/config-', '^src/cluster/', '^src/sink/main\\.ts$'] },
       to: { path: '^src/config(\\.ts$|/)' },
     },
     {

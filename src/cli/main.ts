@@ -1,12 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { CliError } from './cli-error.js';
+import { addCluster } from './cluster.js';
 import { type Finish, httpUrl } from './command.js';
 import { addConfig } from './config-command.js';
 import { addDemo } from './demo/demo.js';
 import { addDesk } from './desk.js';
+import { addDiag } from './diag.js';
 import { addDlq } from './dlq.js';
 import { addExplain } from './explain.js';
+import { addFleet } from './fleet.js';
 import { addHeld } from './held.js';
 import { addInbox } from './inbox.js';
 import { addPrefs } from './prefs.js';
@@ -14,6 +17,7 @@ import { addQueue } from './queue.js';
 import { addSend } from './send.js';
 import { addShow } from './show.js';
 import { addTail } from './tail.js';
+import { addWorkers } from './workers.js';
 
 const EXAMPLES = `
 Examples:
@@ -74,6 +78,10 @@ function createProgram(finish: Finish): Command {
   addQueue(program);
   addPrefs(program);
   addInbox(program);
+  addFleet(program);
+  addCluster(program, finish);
+  addWorkers(program, finish);
+  addDiag(program, finish);
   addConfig(program, finish);
   addDemo(program, finish);
   return program;

@@ -131,6 +131,12 @@ export const CLUSTER = {
     default: 2,
     doc: 'API processes of the fleet, as NUM_WORKERS.',
   }),
+  workerRestarts: setting({
+    env: 'WORKER_RESTARTS',
+    kind: integer(0, 1_000_000),
+    default: 0,
+    doc: 'How often this process died and was started again, told by whoever starts it (npm run cluster does); shown as worker_restarts_total.',
+  }),
   healthCheckEnabled: setting({
     env: 'HEALTH_CHECK_ENABLED',
     kind: flag(),

@@ -1,5 +1,8 @@
 import type { Log } from '../telemetry/log.js';
 
+/** A terminal's Ctrl-C reaches us twice when npm hands it on as well: so soon after the first it is no second wish. */
+const SAME_WISH_MS = 500;
+
 /** Of the drain's time, the share after which what is under way is aborted, so that the rest suffices to write its outcome. */
 const PATIENCE = 0.8;
 
@@ -9,19 +12,24 @@ interface Drainable {
 }
 
 /**
- * Ends the process on SIGTERM or SIGINT: drains and exits 0; exits 1 when the drain takes longer than its time, or at
- * once on a second signal. What is cut off keeps its lease until that runs out, and is then taken up by another.
+ * Ends the process on SIGTERM or SIGINT, and when a supervisor that started it with a channel has gone: drains and
+ * exits 0; exits 1 when the drain takes longer than its time, or at once on a second signal. What is cut off keeps its
+ * lease until that runs out, and is then taken up by another.
  */
 export function exitOnSignals(app: Drainable, drainTimeoutMs: number, log: Log): void {
-  let draining = false;
+  let startedAt: number | null = null;
   const onSignal = (signal: NodeJS.Signals): void => {
-    if (draining) {
+    if (startedAt !== null) {
+      if (signal === 'SIGINT' && performance.now() - startedAt < SAME_WISH_MS) return;
       log.warn({ signal }, 'second signal: forced exit');
       process.exit(1);
     }
-    draining = true;
-    const startedAt = performance.now();
-    log.info({ signal, drainTimeoutMs }, 'draining');
+    drain({ signal });
+  };
+  const drain = (why: object): void => {
+    const begun = performance.now();
+    startedAt = begun;
+    log.info({ ...why, drainTimeoutMs }, 'draining');
     setTimeout(() => app.abandon(), drainTimeoutMs * PATIENCE).unref();
     setTimeout(() => {
       log.error({ drainTimeoutMs }, 'drain took too long: forced exit');
@@ -29,7 +37,7 @@ export function exitOnSignals(app: Drainable, drainTimeoutMs: number, log: Log):
     }, drainTimeoutMs).unref();
     app.stop().then(
       () => {
-        log.info({ durationMs: Math.round(performance.now() - startedAt) }, 'drained');
+        log.info({ durationMs: Math.round(performance.now() - begun) }, 'drained');
         process.exit(0);
       },
       (error: unknown) => {
@@ -40,4 +48,6 @@ export function exitOnSignals(app: Drainable, drainTimeoutMs: number, log: Log):
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
+  // Else we would go on with nobody to watch us, and hold a port that the next supervisor needs.
+  if (process.connected) process.once('disconnect', () => startedAt === null && drain({ why: 'supervisor gone' }));
 }

@@ -1,6 +1,8 @@
 import { parseArgs } from 'node:util';
 import { createSystemClock } from '../adapters/system/system-clock.js';
 import { createSystemTimers } from '../adapters/system/system-timers.js';
+import { readEnvironment } from '../config/env-file.js';
+import { readSettings } from '../config.js';
 import { startStandaloneSink } from './standalone.js';
 
 /**
@@ -8,7 +10,8 @@ import { startStandaloneSink } from './standalone.js';
  *
  *     node --import tsx src/sink/main.ts --http-port 0 --smtp-port 0 [--ledger path] [--keep n] [--secret whsec_…]…
  *
- * Prints one line of JSON with the real addresses once both listeners stand; ends on SIGTERM or SIGINT.
+ * With --secrets-from-settings it checks signatures by WEBHOOK_SECRET, which no list of processes shows. Prints one line of
+ * JSON with the real addresses once both listeners stand; ends on SIGTERM or SIGINT, and with a supervisor that is gone.
  */
 const { values } = parseArgs({
   options: {
@@ -17,6 +20,7 @@ const { values } = parseArgs({
     ledger: { type: 'string' },
     keep: { type: 'string' },
     secret: { type: 'string', multiple: true, default: [] },
+    'secrets-from-settings': { type: 'boolean', default: false },
   },
 });
 
@@ -25,10 +29,16 @@ const standalone = await startStandaloneSink({
   timers: createSystemTimers(),
   httpPort: Number(values['http-port']),
   smtpPort: Number(values['smtp-port']),
-  secrets: values.secret,
+  secrets: values['secrets-from-settings'] ? readSettings(readEnvironment().variables).values.webhookSecrets : values.secret,
   ...(values.ledger === undefined ? {} : { ledgerPath: values.ledger }),
   ...(values.keep === undefined ? {} : { keep: Number(values.keep) }),
 });
 
-for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => void standalone.stop());
+for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => void standalone.stop().then(leave));
+if (process.connected) process.once('disconnect', () => void standalone.stop());
 process.stdout.write(`${JSON.stringify({ httpUrl: standalone.httpUrl, smtpPort: standalone.smtpPort, pid: process.pid })}\n`);
+
+/** An open channel to a supervisor would keep us alive. */
+function leave(): void {
+  if (process.connected) process.disconnect();
+}

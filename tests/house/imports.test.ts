@@ -31,6 +31,8 @@ const PLANTED: readonly (readonly [path: string, imports: string, rule: string])
   ['src/telemetry/bad.ts', '../pipeline/claim.js', 'telemetry-imports-ports'],
   ['src/runtime/bad.ts', '../pipeline/claim.js', 'runtime-imports-ports'],
   ['src/cli/bad.ts', '../ports/port.js', 'cli-talks-http'],
+  ['src/cluster/bad.ts', '../wire.js', 'cluster-runs-processes'],
+  ['src/cluster/worse.ts', '../pipeline/claim.js', 'cluster-runs-processes'],
   ['src/config/bad.ts', '../ports/port.js', 'config-imports-nothing'],
   ['src/ingress/picks.ts', '../adapters/system/clock.js', 'composition-alone-picks-adapters'],
   ['src/pipeline/top.ts', '../wire.js', 'composition-is-the-top'],
@@ -69,6 +71,7 @@ const SOUND: readonly (readonly [path: string, imports: string])[] = [
   ['src/main.ts', './config.js'],
   ['src/worker.ts', './adapters/embedded/store.js'],
   ['src/cli/config-check.ts', '../config.js'],
+  ['src/cluster/run.ts', '../config.js'],
 ];
 
 const place = mkdtempSync(join(tmpdir(), 'signalbox-imports-'));
