@@ -29,6 +29,7 @@ export interface ToldDelivery {
 export interface ToldNotification {
   readonly notificationId: string;
   readonly status: string;
+  readonly lock: { readonly lockToken: number; readonly claims: number };
   readonly acceptedAt: string;
   readonly scheduledFor: string | null;
   readonly deliveries: readonly ToldDelivery[];
@@ -42,7 +43,7 @@ interface Page<T> {
 /** Reads at a time: quick, without being the load itself. */
 const READERS = 8;
 
-async function read<T>(url: string): Promise<T> {
+export async function read<T>(url: string): Promise<T> {
   const response = await fetch(url, { signal: AbortSignal.timeout(10_000) });
   if (!response.ok) throw new Error(`GET ${url}: ${response.status}`);
   return (await response.json()) as T;
@@ -103,13 +104,20 @@ function ledgerOf({ attempts }: ToldDelivery): readonly KeptEntry[] {
 /** A line of the sink's ledger file. */
 interface SinkLine {
   readonly operationId: string;
-  readonly channel: 'email' | 'webhook';
+  readonly channel: string;
   readonly recipientHash: string;
   readonly at: number;
 }
 
-/** What the sink took, raw, in the words of the checker; recipients are recognised by their hash. */
-export function seenOf(ledgerFile: string, told: readonly ToldNotification[]): readonly Seen[] {
+/**
+ * What the sink took, raw, in the words of the checker; recipients are recognised by their hash.
+ * @param idempotent channels whose receiver absorbs a repeat
+ */
+export function seenOf(
+  ledgerFile: string,
+  told: readonly ToldNotification[],
+  idempotent: ReadonlySet<string> = new Set(['webhook']),
+): readonly Seen[] {
   const targets = new Map<string, { readonly recordId: string; readonly channel: string; readonly recipient: string }>();
   for (const { notificationId: recordId, deliveries } of told) {
     for (const { channel, recipient } of deliveries) targets.set(hashOf(nameAtSink(channel, recipient)), { recordId, channel, recipient });
@@ -119,7 +127,7 @@ export function seenOf(ledgerFile: string, told: readonly ToldNotification[]): r
     .filter((line) => line !== '');
   return lines.map((line) => {
     const { operationId, channel, recipientHash, at } = JSON.parse(line) as SinkLine;
-    const effectClass = channel === 'webhook' ? 'idempotent' : 'neither';
+    const effectClass = idempotent.has(channel) ? 'idempotent' : 'neither';
     return { kind: 'effect', operationId, effectClass, at, ...targets.get(recipientHash) };
   });
 }

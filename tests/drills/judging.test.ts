@@ -37,7 +37,7 @@ const HELD: ToldDelivery = {
 };
 
 function notification(...deliveries: readonly ToldDelivery[]): ToldNotification {
-  return { notificationId: 'n', status: 'held', acceptedAt: iso(9_900), scheduledFor: null, deliveries };
+  return { notificationId: 'n', status: 'held', lock: { lockToken: 1, claims: 1 }, acceptedAt: iso(9_900), scheduledFor: null, deliveries };
 }
 
 function judge(delivery: ToldDelivery, listed: readonly string[] = ['d']) {

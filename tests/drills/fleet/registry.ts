@@ -1,0 +1,32 @@
+import type { Drill } from './drill.js';
+import { brokerRestart } from './drills/broker-restart.js';
+import { redisRestart } from './drills/redis-restart.js';
+import { rollingRestart } from './drills/rolling-restart.js';
+import { scaleUpDown } from './drills/scale-up-down.js';
+import { storeDown } from './drills/store-down.js';
+import { storeRestart } from './drills/store-restart.js';
+import { workerCrash } from './drills/worker-crash.js';
+import { zombie } from './drills/zombie.js';
+
+/**
+ * Every drill of a fleet, in the order in which `all` runs them. To add one: a file in `drills/` that exports a {@link Drill},
+ * and a line here. The stage does the rest (servers, processes, sink, load, ledgers, rest, scorecard):
+ *
+ * - `fault(stage)` runs under load. `stage.workers`/`stage.apis` are processes by name (`kill`, `pause`, `resume`, `stop`,
+ *   `start(settings for this life)`, `metrics()`), `stage.servers.mongodb|rabbitmq|redis` are the servers (`kill`, `start`,
+ *   `pause`, `resume`), `stage.proxies` the proxies of those named in `proxied` (`down`, `up`, `toxic`, `clear`).
+ * - What is bad goes inside `stage.fault(name, allowedMs, …)`, so that times to recover are measured from its end, and e-mails
+ *   held because of it are right; `stage.fail(…)` for what must not be; `stage.figure(…)` for the scorecard.
+ * - `offerOf` decides what is offered (see `offer` in `load.ts`), `settings` go to every process, `judge` looks at the
+ *   evidence when all is at rest.
+ */
+export const DRILLS: readonly Drill[] = [
+  workerCrash,
+  zombie,
+  storeRestart,
+  brokerRestart,
+  redisRestart,
+  storeDown,
+  rollingRestart,
+  scaleUpDown,
+];
