@@ -2,6 +2,7 @@ import type { mongo } from 'mongoose';
 import type { ChangedPerson, Choices, PeopleStore, Person, PersonKey } from '../../ports/people.js';
 import { type Commands, commandsOn } from './collection.js';
 import { isDuplicate } from './errors.js';
+import { Gather } from './gather.js';
 import { NOW } from './now.js';
 import type { DatabaseConnectionPool } from './pool.js';
 
@@ -23,29 +24,24 @@ export interface PersonDocument {
   readonly changedAt?: number;
 }
 
-interface Asked {
-  readonly id: string;
-  readonly resolve: (person: Person | null) => void;
-  readonly reject: (error: unknown) => void;
-}
-
 /**
- * `PeopleStore` on MongoDB. Nothing is remembered: any process may have changed anybody a moment ago. Instead, who is
- * asked for in one turn of the event loop is looked up by one command.
+ * `PeopleStore` on MongoDB. Nothing is remembered: any process may have changed anybody a moment ago. Instead, those
+ * who are asked for while the answer before is on its way are looked up by one command.
  */
 export class MongoPeople implements PeopleStore {
   readonly #run: Commands<PersonDocument>;
-  #asked: Asked[] = [];
+  readonly #asked: Gather<string, Person | null>;
 
   constructor(pool: DatabaseConnectionPool) {
     this.#run = commandsOn(pool, 'people');
+    this.#asked = new Gather(AT_A_TIME, async (ids) => {
+      const found = await this.#find(ids);
+      return ids.map((id) => found.get(id) ?? null);
+    });
   }
 
   get(key: PersonKey): Promise<Person | null> {
-    return new Promise((resolve, reject) => {
-      if (this.#asked.length === 0) setImmediate(() => void this.#answer());
-      this.#asked.push({ id: idOf(key), resolve, reject });
-    });
+    return this.#asked.add(idOf(key));
   }
 
   async getMany(tenant: string, userIds: readonly string[]): Promise<ReadonlyMap<string, Person>> {
@@ -95,17 +91,6 @@ export class MongoPeople implements PeopleStore {
     await this.#run((people) => people.insertOne(place)).catch((error: unknown) => {
       if (!isDuplicate(error)) throw error;
     });
-  }
-
-  async #answer(): Promise<void> {
-    const asked = this.#asked;
-    this.#asked = [];
-    try {
-      const found = await this.#find(asked.map(({ id }) => id));
-      for (const { id, resolve } of asked) resolve(found.get(id) ?? null);
-    } catch (error) {
-      for (const { reject } of asked) reject(error);
-    }
   }
 
   async #find(ids: readonly string[]): Promise<ReadonlyMap<string, Person>> {
