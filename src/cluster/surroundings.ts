@@ -46,7 +46,7 @@ function serversFile(directory: string): NodeJS.ProcessEnv | null {
   try {
     return parseEnv(readFileSync(join(directory, SERVERS_FILE), 'utf8')) as NodeJS.ProcessEnv;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    if (typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT') return null;
     throw error;
   }
 }

@@ -52,7 +52,7 @@ describe('Whoever watches the server', () => {
       cpu: { percent: expect.any(Number) },
       memory: { rssBytes: expect.any(Number) },
       eventLoop: { lagP99Ms: expect.any(Number) },
-      database: { connections: 1 },
+      database: { driver: 'embedded', open: 1, inUse: 1, limit: 1 },
       queue: { depth: expect.any(Number), unacked: expect.any(Number), consumers: 1 },
     });
   });
