@@ -9,10 +9,17 @@ import type { RecordReader } from '../../ports/reader.js';
 import type { Retention } from '../../ports/retention.js';
 import type { RecordStore } from '../../ports/store.js';
 import { commandsOn } from './collection.js';
+import { MongoDesk } from './desk.js';
+import { MongoDuties } from './duties.js';
+import { MongoFleet } from './fleet.js';
+import { MongoInbox } from './inbox.js';
 import { checkSchema, Migrations } from './migrations.js';
 import { NOTIFICATIONS, type NotificationDocument } from './model.js';
 import { MongoOutbox } from './outbox.js';
+import { MongoPeople } from './people.js';
 import { DatabaseConnectionPool } from './pool.js';
+import { MongoReader } from './reader.js';
+import { MongoRetention } from './retention.js';
 import { ServerClock } from './server-clock.js';
 import { MongoStore } from './store.js';
 
@@ -60,9 +67,8 @@ export interface Mongo {
 /**
  * Store, registry and all that lives in MongoDB. Rejects with `store-unavailable` when no server answers, and with
  * `store-refused` when the database lacks what `signalbox migrate up` makes.
- * The parts that are there so far; each part is made of the pool and, where it judges times, of the server's clock.
  */
-export async function openMongo(options: MongoOptions) {
+export async function openMongo(options: MongoOptions): Promise<Mongo> {
   if (options.migrate === true) await migrateFirst(options);
   const pool = await DatabaseConnectionPool.open(options);
   try {
@@ -74,10 +80,15 @@ export async function openMongo(options: MongoOptions) {
   const serverClock = new ServerClock(pool, options.clock);
   const notifications = commandsOn<NotificationDocument>(pool, NOTIFICATIONS);
   return {
-    store: new MongoStore(notifications, serverClock) satisfies RecordStore,
-    outbox: new MongoOutbox(notifications, serverClock) satisfies Outbox,
-    // reader, desk, people, inbox, duties, fleet, retention: made like the above
-    serverClock,
+    store: new MongoStore(notifications, serverClock),
+    outbox: new MongoOutbox(notifications, serverClock),
+    reader: new MongoReader(pool, options.clock, options.timers),
+    desk: new MongoDesk(pool),
+    people: new MongoPeople(pool),
+    inbox: new MongoInbox(pool, serverClock, options.inboxKeep),
+    duties: new MongoDuties(pool),
+    fleet: new MongoFleet(pool),
+    retention: new MongoRetention(pool, serverClock),
     probe: async () => {
       await pool.run((database) => database.command({ ping: 1 }));
     },
