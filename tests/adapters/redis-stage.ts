@@ -1,7 +1,7 @@
 import { Redis as Client } from 'ioredis';
 import { openRedis, type Redis, type RedisOptions } from '../../src/adapters/redis/redis.js';
 import { createSystemTimers } from '../../src/adapters/system/system-timers.js';
-import { type RedisServer, startRedis } from './redis-server.js';
+import { type OwnServer, startOwn } from '../support/servers/own.js';
 
 /** Says by its answer that it was asked instead of the server. */
 export const OWN_WAIT_MS = 123_456;
@@ -18,7 +18,7 @@ export interface Opened {
 
 /** A server, processes that use it, and a look behind the scenes. */
 export interface RedisStage {
-  readonly server: RedisServer;
+  readonly server: OwnServer;
   readonly admin: Client;
   open(options?: Partial<RedisOptions>): Promise<Opened>;
   /** The processes end, the server is empty. */
@@ -27,8 +27,8 @@ export interface RedisStage {
 }
 
 export async function setRedisStage(): Promise<RedisStage> {
-  const server = await startRedis();
-  const admin = new Client(server.url);
+  const server = await startOwn('redis');
+  const admin = new Client(server.uri);
   admin.on('error', () => undefined);
   let opened: Opened[] = [];
 
@@ -36,7 +36,7 @@ export async function setRedisStage(): Promise<RedisStage> {
     const events: string[] = [];
     const waiting = new Set<() => void>();
     const redis = await openRedis({
-      url: server.url,
+      url: server.uri,
       name: 'worker 1',
       timers,
       chance: { next: () => 0 },
@@ -75,7 +75,7 @@ export async function setRedisStage(): Promise<RedisStage> {
     async end() {
       await close();
       admin.disconnect();
-      await server.kill();
+      await server.dispose();
     },
   };
 }
