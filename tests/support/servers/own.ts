@@ -47,6 +47,8 @@ export interface OwnOptions {
   readonly dataDir?: string;
   /** It will not be killed and looked at: it need not wait for the disk. */
   readonly fast?: boolean;
+  /** RabbitMQ: its management too, on the last of `ports`; starts a second later. */
+  readonly management?: boolean;
 }
 
 /** A process may take a port between our look and the server's. */
@@ -78,7 +80,7 @@ async function placed(recipe: Recipe, options: OwnOptions): Promise<OwnServer> {
   const temporary = options.dataDir === undefined;
   const dataDir = temporary ? await mkdtemp(join(tmpdir(), `signalbox-${recipe.name}-`)) : resolve(options.dataDir ?? '');
   await mkdir(dataDir, { recursive: true });
-  const place: Place = { dataDir, ports, fast: options.fast ?? false };
+  const place: Place = { dataDir, ports, fast: options.fast ?? false, management: options.management ?? false };
   const leaves = temporary ? [dataDir, ...recipe.elsewhere(place)] : [];
   for (const directory of leaves) watchdog.temporary(directory);
   return ownOf(recipe, place, leaves, await recipe.about());

@@ -16,11 +16,11 @@ export const rabbitmq: Recipe = {
   stopWithinMs: 30_000,
   about: async () => 'RabbitMQ',
   uri: (port) => `amqp://guest:guest@127.0.0.1:${port}`,
-  async prepare({ dataDir, ports: [amqp, epmd, distribution, management] }) {
+  async prepare({ dataDir, ports: [amqp, epmd, distribution, http], management }) {
     const file = (name: string): string => join(dataDir, name);
     await mkdir(file('log'), { recursive: true });
-    await writeFile(file('rabbitmq.conf'), configuration(amqp ?? 0, management ?? 0));
-    await writeFile(file('enabled_plugins'), '[rabbitmq_management].\n');
+    await writeFile(file('rabbitmq.conf'), configuration(amqp ?? 0, management ? (http ?? 0) : null));
+    await writeFile(file('enabled_plugins'), management ? '[rabbitmq_management].\n' : '[].\n');
     await writeFile(file('rabbitmq-env.conf'), '');
     const env = {
       HOME: dataDir,
@@ -60,11 +60,10 @@ export const rabbitmq: Recipe = {
   elsewhere: () => [],
 };
 
-function configuration(amqp: number, management: number): string {
+function configuration(amqp: number, management: number | null): string {
   return [
     `listeners.tcp.1 = 127.0.0.1:${amqp}`,
-    'management.tcp.ip = 127.0.0.1',
-    `management.tcp.port = ${management}`,
+    ...(management === null ? [] : ['management.tcp.ip = 127.0.0.1', `management.tcp.port = ${management}`]),
     'log.file = false',
     'log.console = true',
     'log.console.level = warning',

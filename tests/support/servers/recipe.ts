@@ -9,6 +9,8 @@ export interface Place {
   readonly ports: readonly number[];
   /** Nobody will kill it and look at its data: it need not wait for the disk. */
   readonly fast: boolean;
+  /** RabbitMQ: with its management (HTTP). */
+  readonly management: boolean;
 }
 
 /** How one kind of server is installed, started on loopback, and known to be ready. */

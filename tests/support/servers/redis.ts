@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Recipe } from './recipe.js';
+import { askOverTcp } from './wire.js';
 
 const run = promisify(execFile);
 
@@ -32,8 +33,14 @@ export const redis: Recipe = {
     ];
   },
   async ping(uri) {
+    const own = /^redis:\/\/127\.0\.0\.1:(\d+)$/.exec(uri)?.[1];
+    if (own !== undefined) {
+      const answer = await askOverTcp(Number(own), Buffer.from('PING\r\n'), 5, 5_000);
+      if (answer.toString() !== '+PONG') throw new Error(`Redis answered ${answer}`); // -LOADING
+      return;
+    }
     const { Redis } = await import('ioredis');
-    const client = new Redis(uri, { lazyConnect: true, connectTimeout: 2_000, retryStrategy: () => null, maxRetriesPerRequest: 0 });
+    const client = new Redis(uri, { lazyConnect: true, connectTimeout: 5_000, retryStrategy: () => null, maxRetriesPerRequest: 0 });
     client.on('error', () => {});
     try {
       await client.connect();
