@@ -1,11 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { documentId, NOTIFICATIONS, type NotificationDocument, toEvent, toRecord } from '../../src/adapters/mongo/model.js';
-import { openMongo } from '../../src/adapters/mongo/mongo.js';
+import { type Mongo, openMongo } from '../../src/adapters/mongo/mongo.js';
 import { DatabaseConnectionPool, type PoolOptions } from '../../src/adapters/mongo/pool.js';
 import { createSystemClock } from '../../src/adapters/system/system-clock.js';
 import { createSystemTimers } from '../../src/adapters/system/system-timers.js';
-import type { RecordReader } from '../../src/ports/reader.js';
-import type { RecordKey } from '../../src/ports/record.js';
 import type { StoreHarness } from '../contracts/harness.js';
 
 /** Few, so that a test reaches it. */
@@ -14,9 +11,7 @@ export const INBOX_KEEP = 12;
 /** The store's view of its clock is behind by as long as a reply was on its way. */
 const BEHIND_MS = 50;
 
-type Mongo = Awaited<ReturnType<typeof openMongo>>;
-
-export interface MongoHarness extends StoreHarness {
+export interface MongoHarness extends StoreHarness, Omit<Mongo, 'probe' | 'connections' | 'share' | 'close'> {
   /** The database itself, to look behind the ports. */
   readonly pool: DatabaseConnectionPool;
   /** Another process on the same database. */
@@ -47,17 +42,34 @@ export async function makeMongo(server: string): Promise<MongoHarness> {
   };
   let current = await open();
   const pool = await DatabaseConnectionPool.open(optionsFor(uri));
-  const reader = plainReader(pool);
   return {
     pool,
     get store() {
       return current.store;
     },
     get reader() {
-      return reader;
+      return current.reader;
     },
     get outbox() {
       return current.outbox;
+    },
+    get desk() {
+      return current.desk;
+    },
+    get people() {
+      return current.people;
+    },
+    get inbox() {
+      return current.inbox;
+    },
+    get duties() {
+      return current.duties;
+    },
+    get fleet() {
+      return current.fleet;
+    },
+    get retention() {
+      return current.retention;
     },
     another: open,
     now: () => Date.now(),
@@ -72,19 +84,4 @@ export async function makeMongo(server: string): Promise<MongoHarness> {
       await pool.close();
     },
   };
-}
-
-function plainReader(pool: DatabaseConnectionPool): RecordReader {
-  const find = (key: RecordKey) =>
-    pool.run((database) => database.collection<NotificationDocument>(NOTIFICATIONS).findOne({ _id: documentId(key) }));
-  return {
-    async get(key: RecordKey) {
-      const document = await find(key);
-      return document === null ? null : toRecord(document);
-    },
-    async history(key: RecordKey) {
-      const document = await find(key);
-      return { events: document?.events.map(toEvent) ?? [], ledger: document?.ledger ?? [] };
-    },
-  } as unknown as RecordReader;
 }

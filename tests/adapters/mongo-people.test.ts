@@ -1,0 +1,7 @@
+import { peopleContract } from '../contracts/people-contract.js';
+import { describeWith, serverOrSkip } from '../support/servers/servers.js';
+import { makeMongo } from './mongo-harness.js';
+
+describeWith(await serverOrSkip('mongodb'), 'MongoDB', (server) => {
+  peopleContract({ stillClock: false, durable: true }, () => makeMongo(server.uri));
+});

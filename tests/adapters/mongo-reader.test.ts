@@ -1,0 +1,7 @@
+import { readerContract } from '../contracts/reader-contract.js';
+import { describeWith, serverOrSkip } from '../support/servers/servers.js';
+import { makeMongo } from './mongo-harness.js';
+
+describeWith(await serverOrSkip('mongodb'), 'MongoDB', (server) => {
+  readerContract({ stillClock: false, durable: true }, () => makeMongo(server.uri));
+});
