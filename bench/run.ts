@@ -12,10 +12,13 @@ import { type Case, type CaseResult, Inexact } from './case.js';
 import { embeddedHttp } from './cases/embedded-http.js';
 import { embeddedIdle } from './cases/embedded-idle.js';
 import { embeddedPipeline } from './cases/embedded-pipeline.js';
+import { mongodbClaims } from './cases/mongodb-claims.js';
+import { mongodbWrites } from './cases/mongodb-writes.js';
+import { rabbitmqWakeUps } from './cases/rabbitmq.js';
 import { type Options, readOptions, UsageError } from './options.js';
 import { keep, print, reportOf } from './report.js';
 
-const CASES: readonly Case[] = [embeddedPipeline, embeddedHttp, embeddedIdle];
+const CASES: readonly Case[] = [embeddedPipeline, embeddedHttp, embeddedIdle, mongodbClaims, mongodbWrites, rabbitmqWakeUps];
 
 const HELP = `usage: npm run bench -- [case …] [flags]
 

@@ -16,7 +16,7 @@ export function freshGroup(): string {
 
 export function open(broker: Broker, options: Partial<RabbitOptions> = {}): Promise<Rabbit> {
   return openRabbit({
-    url: broker.url,
+    url: broker.uri,
     group: freshGroup(),
     name: 'test',
     timers: createSystemTimers(),
@@ -28,7 +28,7 @@ export function open(broker: Broker, options: Partial<RabbitOptions> = {}): Prom
 
 /** Ready and consumers, as the queue itself counts them. */
 export async function look(broker: Broker, queue: string): Promise<{ readonly ready: number; readonly consumers: number }> {
-  const connection = await connect(broker.url);
+  const connection = await connect(broker.uri);
   try {
     const channel = await connection.createChannel();
     const { messageCount, consumerCount } = await channel.checkQueue(queue);
@@ -53,7 +53,7 @@ export async function makeRabbit(broker: Broker): Promise<QueueHarness> {
         // The broker hears an ack, and keeps it, when it hears that the consumer is gone.
         while ((await look(broker, group)).consumers > 0) await setTimeout(5);
         await broker.kill();
-        await broker.up();
+        await broker.start();
       }
       current = await open(broker, { group });
     },

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll } from '@jest/globals';
 import { queueContract } from '../contracts/queue-contract.js';
-import { Broker } from './rabbitmq-broker.js';
+import { type Broker, startBroker } from './rabbitmq-broker.js';
 import { makeRabbit } from './rabbitmq-harness.js';
 
 let broker: Broker;
 beforeAll(async () => {
-  broker = await Broker.start();
+  broker = await startBroker();
 });
 afterAll(() => broker.dispose());
 
