@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs';
+import { GIVEN } from '../tests/support/servers/choose.js';
+import { startOwn } from '../tests/support/servers/own.js';
+
+/** The server that all contestants of a case use. */
+export interface MongodbServer {
+  /** Product and version, for people. */
+  readonly about: string;
+  /** A database of this name. */
+  uriOf(database: string): string;
+  /** User and system time of all its processes so far, microseconds; NaN where it is not ours and cannot be seen. */
+  cpuMicros(): Promise<number>;
+  dispose(): Promise<void>;
+}
+
+const TICKS_A_SECOND = 100;
+
+/** The one named by SIGNALBOX_TEST_MONGODB_URI, else one of our own that waits for its disk. */
+export async function mongodbServer(): Promise<MongodbServer> {
+  const given = process.env[GIVEN.mongodb];
+  if (given !== undefined && given !== '') {
+    const about = `the server of ${GIVEN.mongodb}, whose CPU cannot be seen`;
+    return { about, uriOf: (database) => within(given, database), cpuMicros: async () => Number.NaN, dispose: async () => {} };
+  }
+  const own = await startOwn('mongodb');
+  return {
+    about: own.about,
+    uriOf: (database) => within(own.uri, database),
+    cpuMicros: async () => cpuOf(await own.pids()),
+    dispose: () => own.dispose(),
+  };
+}
+
+function within(uri: string, database: string): string {
+  return uri.replace(/^(mongodb(?:\+srv)?:\/\/[^/?]+)(?:\/[^?]*)?/, `$1/${database}`);
+}
+
+/** With the children that each of them has outlived: a server may have a process for each connection. */
+function cpuOf(pids: readonly number[]): number {
+  const ticks = pids.reduce((sum, pid) => sum + ticksOf(pid), 0);
+  return (ticks * 1_000_000) / TICKS_A_SECOND;
+}
+
+function ticksOf(pid: number): number {
+  try {
+    // From the third field on; the second is a name that may hold blanks.
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ');
+    return [11, 12, 13, 14].reduce((sum, place) => sum + Number(fields[place]), 0);
+  } catch {
+    // It has ended since it was listed; its time is its parent's now.
+    return 0;
+  }
+}
