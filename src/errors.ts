@@ -8,6 +8,7 @@ export const ERRORS = {
   unauthorized: { status: 401, title: 'A credential is needed', retryable: false },
   'not-found': { status: 404, title: 'There is no such thing', retryable: false },
   conflict: { status: 409, title: 'The state does not allow this', retryable: false },
+  'migration-under-way': { status: 409, title: 'Somebody else is migrating the store', retryable: true },
   'record-busy': { status: 409, title: 'A worker holds the record just now', retryable: true },
   'precondition-failed': { status: 412, title: 'It has been changed since', retryable: false },
   'payload-too-large': { status: 413, title: 'The body is too large', retryable: false },

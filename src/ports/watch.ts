@@ -16,7 +16,8 @@ export type Fact =
   | { readonly kind: 'fenced'; readonly record: WorkRecord; readonly during: string }
   | { readonly kind: 'lease-lost'; readonly record: WorkRecord; readonly why: 'refused' | 'deadline' }
   | { readonly kind: 'wake-up-settled'; readonly how: 'ack' | 'release' }
-  | { readonly kind: 'breaker'; readonly name: string; readonly state: 'closed' | 'half-open' | 'open' }
+  /** `first`: this is how it starts, nothing has happened. */
+  | { readonly kind: 'breaker'; readonly name: string; readonly state: 'closed' | 'half-open' | 'open'; readonly first?: true }
   /** Something outside the pipeline failed and will be tried again (store, queue). */
   | { readonly kind: 'trouble'; readonly where: string; readonly error: unknown };
 

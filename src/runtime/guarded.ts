@@ -98,7 +98,7 @@ type Guard = <T>(call: () => Promise<T>, answerMs?: number) => Promise<T>;
 
 /** @param code says that the server did not answer; null: every error does */
 function createGuard({ breakers, timers, watch }: GuardDeps, name: string, code: ErrorCode | null): Guard {
-  watch({ kind: 'breaker', name, state: 'closed' });
+  watch({ kind: 'breaker', name, state: 'closed', first: true });
   const unavailable = (why: string, retryAfterS: number): Error =>
     code === null ? new Error(`${name} ${why}`) : new SignalboxError(code, `${name} ${why}`, { retryAfterS });
   const verdictOn = (error: unknown): 'success' | 'failure' | 'neutral' => {

@@ -53,7 +53,7 @@ export function logFact(log: Log, fact: Fact): void {
       log.warn({ requestId: fact.record.correlation.requestId, recordId: fact.record.id, why: fact.why }, 'lease lost');
       return;
     case 'breaker':
-      log.warn({ breaker: fact.name, state: fact.state }, `circuit breaker ${fact.state}`);
+      if (fact.first !== true) log.warn({ breaker: fact.name, state: fact.state }, `circuit breaker ${fact.state}`);
       return;
     case 'trouble':
       log.error({ where: fact.where, err: fact.error }, 'trouble: will be tried again');

@@ -138,7 +138,7 @@ export class Migrations {
     if (dryRun) return work();
     const duties = new MongoDuties(this.#pool);
     const holder = randomUUID();
-    if (!(await duties.hold(DUTY, holder, LEASE_MS))) throw new SignalboxError('conflict', 'Another migration is under way.');
+    if (!(await duties.hold(DUTY, holder, LEASE_MS))) throw new SignalboxError('migration-under-way', 'Another migration is under way.');
     let timer: Timer | undefined;
     const renewLater = (): void => {
       timer = this.#timers.after(LEASE_MS / 3, () => {

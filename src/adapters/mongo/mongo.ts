@@ -1,3 +1,4 @@
+import { SignalboxError } from '../../errors.js';
 import type { Clock, Timers } from '../../ports/clock.js';
 import type { DeskReader } from '../../ports/desk.js';
 import type { Duties } from '../../ports/duties.js';
@@ -98,10 +99,22 @@ export async function openMongo(options: MongoOptions): Promise<Mongo> {
   };
 }
 
+/** Another's migration is waited for, half a minute and more. */
+const MIGRATION_LOOK_MS = 500;
+const MIGRATION_LOOKS = 120;
+
 async function migrateFirst(options: MongoOptions): Promise<void> {
   const migrations = await Migrations.open(options);
   try {
-    await migrations.up();
+    // A fleet starts all at once: one of it migrates, the others wait for that.
+    for (let looks = 0; (await migrations.status()).some(({ appliedAt }) => appliedAt === null); looks += 1) {
+      try {
+        await migrations.up();
+      } catch (error) {
+        if (!(error instanceof SignalboxError && error.code === 'migration-under-way') || looks >= MIGRATION_LOOKS) throw error;
+        await new Promise<void>((resolve) => options.timers.after(MIGRATION_LOOK_MS, resolve));
+      }
+    }
   } finally {
     await migrations.close();
   }
