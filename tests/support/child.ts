@@ -30,10 +30,11 @@ export interface ChildOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Both outputs are appended to this file. */
   readonly logFile?: string;
+  /** How long it may take to say that it is ready; default 30 s. */
+  readonly readyWithinMs?: number;
 }
 
 const TAIL_LINES = 20;
-/** How long a process may take to say that it is ready. */
 const READY_WITHIN_MS = 30_000;
 
 /** Starts `node` with these arguments and waits for the line that `ready` understands. */
@@ -59,7 +60,8 @@ export async function startChild<T>(
   }
   const child = childOf(spawned, lines, log);
   const said = await new Promise<T>((fulfil, reject) => {
-    const timer = setTimeout(() => reject(new Error(`not ready within ${READY_WITHIN_MS} ms:\n${child.tail()}`)), READY_WITHIN_MS);
+    const { readyWithinMs = READY_WITHIN_MS } = options;
+    const timer = setTimeout(() => reject(new Error(`not ready within ${readyWithinMs} ms:\n${child.tail()}`)), readyWithinMs);
     hear = (line) => {
       const heard = ready(line);
       if (heard === null) return;

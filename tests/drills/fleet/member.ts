@@ -27,6 +27,8 @@ export interface MemberOptions {
 export type Metrics = (name: string, having?: string) => number;
 
 const LOOK_MS = 2000;
+/** Many start at once, on a machine that has other things to do. */
+const READY_WITHIN_MS = 120_000;
 
 /** One process of the fleet by its name: it may be started, ended and frozen again and again. */
 export class Member {
@@ -66,7 +68,8 @@ export class Member {
     const startedAt = Date.now();
     const program = role === 'api' ? 'dist/main.js' : 'dist/worker.js';
     const argv = ['--enable-source-maps', join(directory, program)];
-    const { child } = await startChild({ argv, cwd: directory, env, logFile: this.logFile }, (line) =>
+    const readyWithinMs = READY_WITHIN_MS;
+    const { child } = await startChild({ argv, cwd: directory, env, logFile: this.logFile, readyWithinMs }, (line) =>
       line.includes('"msg":"ready"') ? true : null,
     );
     const life: Life = { startedAt, startMs: Date.now() - startedAt, ended: null };

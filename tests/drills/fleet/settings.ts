@@ -1,15 +1,13 @@
-import { join } from 'node:path';
 import type { ServerName, Stage } from './stage.js';
 
 /** The environment of every process of the fleet, but for what is its own (name, role, port). */
 export function settingsOf(
-  { sink, options, directory, leaseMs, sendTimeoutMs }: Stage,
+  { sink, options, leaseMs, sendTimeoutMs }: Stage,
   addresses: Readonly<Record<ServerName, string>>,
 ): Readonly<Record<string, string>> {
   return {
     NODE_ENV: 'test',
     LOG_LEVEL: 'info',
-    DATA_DIR: join(directory, 'data'),
     MONGODB_URI: withDatabase(addresses.mongodb),
     RABBITMQ_URL: addresses.rabbitmq,
     REDIS_URL: addresses.redis,
