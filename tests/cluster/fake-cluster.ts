@@ -1,10 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { LogFile } from '../../src/cluster/logs.js';
 import { Supervisor } from '../../src/cluster/supervisor.js';
+import { isFree } from '../support/servers/ports.js';
 
 const PROGRAM = resolve('tests/cluster/fake-program.mjs');
 
@@ -81,14 +80,15 @@ export async function fakeCluster({
   };
 }
 
-/** Two ports behind each of which some more are free, most likely. */
+/** Two ports with free ones behind each, below those that the system gives to whoever asks for any. */
 async function freePorts(): Promise<[number, number]> {
-  const server = createServer();
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((closed) => server.close(closed));
-  const base = port > 60_000 ? port - 20_000 : port;
-  return [base + 1, base + 101];
+  for (let tries = 0; tries < 50; tries += 1) {
+    const base = 12_000 + 20 * Math.floor(Math.random() * 900);
+    const wanted = [0, 1, 2, 3, 4, 10, 11, 12, 13, 14].map((offset) => base + offset);
+    const free = await Promise.all(wanted.map(isFree));
+    if (free.every((each) => each)) return [base, base + 10];
+  }
+  throw new Error('no free ports in a row');
 }
 
 /** Waits until it is so. */
