@@ -1,47 +1,114 @@
 import { setTimeout } from 'node:timers/promises';
-import { connect } from 'amqplib';
+import { afterAll, afterEach, beforeAll, beforeEach } from '@jest/globals';
+import { type ChannelModel, connect } from 'amqplib';
 import { openRabbit, type Rabbit, type RabbitOptions } from '../../src/adapters/rabbitmq/rabbitmq.js';
+import { topologyOf } from '../../src/adapters/rabbitmq/topology.js';
 import { createSystemClock } from '../../src/adapters/system/system-clock.js';
 import { createSystemTimers } from '../../src/adapters/system/system-timers.js';
 import type { QueueHarness } from '../contracts/queue-contract.js';
-import type { Broker } from './rabbitmq-broker.js';
+import { type Broker, startBroker } from './rabbitmq-broker.js';
 
-let groups = 0;
+/** What a publish rejects with while the broker cannot take it. */
+export const UNAVAILABLE = { name: 'SignalboxError', code: 'queue-unavailable' };
 
-/** A base name that no other test uses. */
-export function freshGroup(): string {
-  groups += 1;
-  return `test-${process.pid}-${groups}`;
-}
+/** A broker for a file of tests; for each test a base name of its own and the adapter opened on it. */
+export class Stage {
+  group = '';
+  /** What the test's first adapter told of its connections. */
+  events: string[] = [];
+  #broker: Broker | undefined;
+  #opened: Rabbit[] = [];
+  #groups: string[] = [];
 
-export function open(broker: Broker, options: Partial<RabbitOptions> = {}): Promise<Rabbit> {
-  return openRabbit({
-    url: broker.uri,
-    group: freshGroup(),
-    name: 'test',
-    timers: createSystemTimers(),
-    clock: createSystemClock(),
-    onConnection: () => {},
-    ...options,
-  });
-}
+  constructor() {
+    beforeAll(async () => {
+      this.#broker = await startBroker();
+    }, 120_000);
+    afterAll(() => this.#broker?.dispose());
+    beforeEach(async () => {
+      this.group = this.freshGroup();
+      this.events = [];
+      await this.open({ onConnection: (event, detail) => this.events.push(`${event} ${detail}`) });
+    });
+    // Queues that nobody needs would make each start of the broker longer.
+    afterEach(async () => {
+      await Promise.all(this.#opened.map((rabbit) => rabbit.close()));
+      if (!this.broker.running) await this.broker.start();
+      await this.beside((connection) => removeAll(connection, this.#groups));
+      this.#opened = [];
+      this.#groups = [];
+    }, 120_000);
+  }
 
-/** Ready and consumers, as the queue itself counts them. */
-export async function look(broker: Broker, queue: string): Promise<{ readonly ready: number; readonly consumers: number }> {
-  const connection = await connect(broker.uri);
-  try {
-    const channel = await connection.createChannel();
-    const { messageCount, consumerCount } = await channel.checkQueue(queue);
-    return { ready: messageCount, consumers: consumerCount };
-  } finally {
-    await connection.close();
+  get broker(): Broker {
+    if (this.#broker === undefined) throw new Error('no test is running');
+    return this.#broker;
+  }
+
+  /** The test's first. */
+  get rabbit(): Rabbit {
+    const [first] = this.#opened;
+    if (first === undefined) throw new Error('no test is running');
+    return first;
+  }
+
+  freshGroup(): string {
+    const group = `test-${process.pid}-${performance.now().toFixed(3)}`;
+    this.#groups.push(group);
+    return group;
+  }
+
+  /** One more, as another process would have it; closed after the test. */
+  async open(options: Partial<RabbitOptions> = {}): Promise<Rabbit> {
+    const times = { timers: createSystemTimers(), clock: createSystemClock() };
+    const names = { url: this.broker.uri, group: this.group, name: 'test' };
+    const rabbit = await openRabbit({ ...names, ...times, onConnection: () => {}, ...options });
+    this.#opened.push(rabbit);
+    return rabbit;
+  }
+
+  /** Ready and consumers, as the queue itself counts them. */
+  look(queue: string): Promise<{ readonly ready: number; readonly consumers: number }> {
+    return this.beside(async (connection) => {
+      const { messageCount, consumerCount } = await (await connection.createChannel()).checkQueue(queue);
+      return { ready: messageCount, consumers: consumerCount };
+    });
+  }
+
+  /** On a plain connection beside the adapter's. */
+  async beside<T>(work: (connection: ChannelModel) => Promise<T>): Promise<T> {
+    const connection = await connect(this.broker.uri);
+    try {
+      return await work(connection);
+    } finally {
+      await connection.close();
+    }
   }
 }
 
-/** The adapter on a real broker, on queues of its own. Time is real; a crash is the broker's, by SIGKILL. */
-export async function makeRabbit(broker: Broker): Promise<QueueHarness> {
-  const group = freshGroup();
-  let current = await open(broker, { group });
+async function removeAll(connection: ChannelModel, groups: readonly string[]): Promise<void> {
+  const channel = await connection.createChannel();
+  for (const { normal, urgent, delays } of groups.map(topologyOf)) {
+    for (const queue of [normal, urgent, ...delays.map(({ name }) => name)]) await channel.deleteQueue(queue);
+    for (const { name } of delays) await channel.deleteExchange(name);
+  }
+}
+
+/** Asks again until it is so; the test's own time limit bounds it. */
+export async function until(question: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await question())) await setTimeout(20);
+}
+
+export function resolvesOrNot(work: Promise<unknown>): Promise<boolean> {
+  return work.then(
+    () => true,
+    () => false,
+  );
+}
+
+/** The adapter under the contract. Time is real; a crash is the broker's, by SIGKILL. */
+export async function makeRabbit(stage: Stage): Promise<QueueHarness> {
+  let current = stage.rabbit;
   return {
     get queue() {
       return current.queue;
@@ -50,12 +117,12 @@ export async function makeRabbit(broker: Broker): Promise<QueueHarness> {
     async restart(how) {
       await current.close();
       if (how === 'crashed') {
-        // The broker hears an ack, and keeps it, when it hears that the consumer is gone.
-        while ((await look(broker, group)).consumers > 0) await setTimeout(5);
-        await broker.kill();
-        await broker.start();
+        // The broker has an ack on its disk by the time it knows that the consumer is gone.
+        await until(async () => (await stage.look(stage.group)).consumers === 0);
+        await stage.broker.kill();
+        await stage.broker.start();
       }
-      current = await open(broker, { group });
+      current = await stage.open();
     },
     dispose: () => current.close(),
   };
