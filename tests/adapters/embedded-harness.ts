@@ -3,10 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Embedded, openEmbedded } from '../../src/adapters/embedded/embedded.js';
 import type { DeskReader } from '../../src/ports/desk.js';
+import type { DutiesHarness } from '../contracts/duties-contract.js';
+import type { FleetHarness } from '../contracts/fleet-contract.js';
 import type { StoreHarness } from '../contracts/harness.js';
 import type { InboxHarness } from '../contracts/inbox-contract.js';
 import type { PeopleHarness } from '../contracts/people-contract.js';
 import type { QueueHarness } from '../contracts/queue-contract.js';
+import type { RetentionHarness } from '../contracts/retention-contract.js';
 import { ManualTime } from './manual-time.js';
 
 /** Few, so that a test reaches it. */
@@ -22,7 +25,15 @@ export function temporaryDirectory(): { path: string; dispose(): void } {
  * The embedded adapter on a manual clock. A crash is what the disk holds at that moment: the files are copied from
  * under the open store, and the copy is opened.
  */
-export async function makeEmbedded(): Promise<StoreHarness & QueueHarness & PeopleHarness & InboxHarness & { readonly desk: DeskReader }> {
+export async function makeEmbedded(): Promise<
+  StoreHarness &
+    QueueHarness &
+    PeopleHarness &
+    InboxHarness &
+    DutiesHarness &
+    FleetHarness &
+    RetentionHarness & { readonly desk: DeskReader }
+> {
   const directory = temporaryDirectory();
   const time = new ManualTime();
   const opened: Embedded[] = [];
@@ -57,6 +68,15 @@ export async function makeEmbedded(): Promise<StoreHarness & QueueHarness & Peop
     },
     get inbox() {
       return current.inbox;
+    },
+    get duties() {
+      return current.duties;
+    },
+    get fleet() {
+      return current.fleet;
+    },
+    get retention() {
+      return current.retention;
     },
     now: () => time.now(),
     pass: (ms) => time.pass(ms),

@@ -7,6 +7,7 @@ import type { Outbox } from '../../ports/outbox.js';
 import type { PeopleStore } from '../../ports/people.js';
 import type { WakeUpQueue } from '../../ports/queue.js';
 import type { RecordReader } from '../../ports/reader.js';
+import type { Retention } from '../../ports/retention.js';
 import type { RecordStore } from '../../ports/store.js';
 import { EmbeddedDesk } from './desk.js';
 import { GroupCommit } from './group-commit.js';
@@ -17,6 +18,7 @@ import { EmbeddedOutbox } from './outbox.js';
 import { EmbeddedPeople } from './people.js';
 import { EmbeddedQueue } from './queue.js';
 import { EmbeddedReader } from './reader.js';
+import { EmbeddedRetention } from './retention.js';
 import { Rows } from './rows.js';
 import { SoleDuties, SoleFleet } from './sole.js';
 import { EmbeddedStore } from './store.js';
@@ -47,6 +49,7 @@ export interface Embedded {
   readonly inbox: InboxStore;
   readonly duties: Duties;
   readonly fleet: Fleet;
+  readonly retention: Retention;
   /** Resolves when the file can be read and nothing has failed so far. */
   probe(): Promise<void>;
   /** Writes what waits, then gives the file up. Twice is fine. */
@@ -79,6 +82,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
       inbox: new EmbeddedInbox(database, group, clock, options.inboxKeep ?? INBOX_KEEP),
       duties: new SoleDuties(clock),
       fleet: new SoleFleet(clock),
+      retention: new EmbeddedRetention(database, group, clock, tally),
       probe: async () => {
         await group.read(() => ping.get());
       },

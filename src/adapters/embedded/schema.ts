@@ -191,6 +191,12 @@ const MIGRATIONS: readonly string[] = [
   DROP INDEX audit_newest;
   CREATE INDEX audit_newest ON audit (tenant, at, record, version, n, action, actor);
   `,
+  `
+  -- What rests and needs nobody, in the order in which it came to rest: what has rested long enough is removed. Those
+  -- among the 'partial' that have something on the desk are passed over.
+  CREATE INDEX records_rested ON records (updated_at)
+    WHERE due_at IS NULL AND status IN ('delivered', 'skipped', 'expired', 'cancelled', 'partial');
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -7,7 +7,7 @@ import type { Database, Statement } from './sqlite.js';
  */
 export class Tally {
   readonly #add: Statement;
-  /** From, to, from, to …; from null is a new delivery. */
+  /** From, to, from, to …; from null is a new delivery, to null one that is removed. */
   readonly #moves: (DeliveryStatus | null)[] = [];
 
   constructor(database: Database) {
@@ -16,7 +16,7 @@ export class Tally {
     );
   }
 
-  move(from: DeliveryStatus | null, to: DeliveryStatus): void {
+  move(from: DeliveryStatus | null, to: DeliveryStatus | null): void {
     if (from !== to) this.#moves.push(from, to);
   }
 
