@@ -1,4 +1,5 @@
-import { startOwn } from './own.js';
+import { dockerAnswers, hasImage, startContainer } from './containers.js';
+import { type OwnServer, startOwn } from './own.js';
 import type { ServerName } from './recipe.js';
 import { recipes } from './recipes.js';
 
@@ -22,19 +23,35 @@ export const GIVEN: Readonly<Record<ServerName, string>> = {
   toxiproxy: 'SIGNALBOX_TEST_TOXIPROXY_URL',
 };
 
+/** `container` or `installed`: only those. */
+const ONLY = 'SIGNALBOX_TEST_SERVERS';
+
 /** A server and the way to be rid of it. */
 export interface Chosen {
   readonly server: Server;
   release(): Promise<void>;
 }
 
-/** The one that is given; else one of our own. */
-export async function choose(name: ServerName): Promise<Chosen> {
+/** The one that is given; else in a container, where a Docker engine answers; else what is installed, or can be. */
+export async function choose(name: ServerName, tell: (line: string) => void): Promise<Chosen> {
   const given = process.env[GIVEN[name]];
   if (given !== undefined && given !== '') return { server: await pinged(name, given), release: async () => {} };
-  const own = await startOwn(name, { fast: true });
-  const { uri, about, startMs } = own;
-  return { server: { name, uri, about, startMs, origin: 'installed' }, release: () => own.dispose() };
+  const own = await containerOrInstalled(name, tell);
+  const { uri, origin, about, startMs } = own;
+  return { server: { name, uri, origin, about, startMs }, release: () => own.dispose() };
+}
+
+async function containerOrInstalled(name: ServerName, tell: (line: string) => void): Promise<OwnServer> {
+  const only = process.env[ONLY];
+  if (only !== 'installed' && hasImage(name) && (await dockerAnswers())) {
+    try {
+      return await startContainer(name, { fast: true });
+    } catch (error) {
+      if (only === 'container') throw error;
+      tell(`servers: ${name}: no container (${error instanceof Error ? error.message : String(error)}), so an installed one`);
+    }
+  }
+  return startOwn(name, { fast: true });
 }
 
 async function pinged(name: ServerName, uri: string): Promise<Server> {

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 
 /**
  * Nothing that we start outlives us, not even when we are killed: a small shell waits for the end of a pipe from us, and
- * then kills the process groups and deletes the directories that we named to it. It starts with the first of them.
+ * then kills the process groups, removes the containers and deletes the directories that we named to it. It starts with the first of them.
  */
 export interface Guard {
   watch(group: number): void;
@@ -12,11 +12,14 @@ export interface Guard {
   temporary(directory: string): void;
   /** That directory is deleted already. */
   kept(directory: string): void;
+  container(id: string): void;
+  /** That container is gone already. */
+  removed(id: string): void;
 }
 
 const SCRIPT = fileURLToPath(new URL('./guard.sh', import.meta.url));
 
-export function guard(): Guard {
+function guard(): Guard {
   let shell: ChildProcess | null = null;
   const say = (line: string): void => {
     if (shell === null) {
@@ -32,5 +35,9 @@ export function guard(): Guard {
     forget: (group) => say(`- ${group}`),
     temporary: (directory) => say(`d ${directory}`),
     kept: (directory) => say(`k ${directory}`),
+    container: (id) => say(`c ${id}`),
+    removed: (id) => say(`r ${id}`),
   };
 }
+
+export const watchdog: Guard = guard();

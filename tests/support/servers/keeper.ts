@@ -18,7 +18,7 @@ export function openKeeper(tell: (line: string) => void): Keeper {
     async ask(name) {
       let one = chosen.get(name);
       if (one === undefined) {
-        one = choose(name);
+        one = choose(name, tell);
         chosen.set(name, one);
         one.then(
           ({ server }) =>

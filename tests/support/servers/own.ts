@@ -1,20 +1,24 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { guard } from './guard.js';
+import { watchdog } from './guard.js';
 import { ensureInstalled } from './install.js';
 import { freePorts } from './ports.js';
-import { pause, type Running, startProcess, tailOf, within } from './processes.js';
+import { type Running, startProcess, tailOf } from './processes.js';
+import { answering } from './ready.js';
 import type { Place, Recipe, ServerName } from './recipe.js';
 import { recipes } from './recipes.js';
 
 /** A server of the caller's own, which may be killed, stopped and started again: same ports, same data. */
 export interface OwnServer {
   readonly name: ServerName;
+  readonly origin: 'installed' | 'container';
   readonly uri: string;
   readonly port: number;
-  /** All ports it listens on: for RabbitMQ those of clients, epmd, the other nodes, and management. */
+  /** All ports it listens on: for an installed RabbitMQ those of clients, epmd, the other nodes, and management. */
   readonly ports: readonly number[];
+  /** RabbitMQ's management, where that was wanted. */
+  readonly managementUrl: string | null;
   readonly dataDir: string;
   /** Product and version, for people. */
   readonly about: string;
@@ -41,19 +45,16 @@ export interface OwnServer {
 export interface OwnOptions {
   /** Else a free one. */
   readonly port?: number;
-  /** More ports in the order of `ports`, as far as the caller cares. */
-  readonly morePorts?: readonly number[];
   /** Else a temporary one. */
   readonly dataDir?: string;
   /** It will not be killed and looked at: it need not wait for the disk. */
   readonly fast?: boolean;
-  /** RabbitMQ: its management too, on the last of `ports`; starts a second later. */
-  readonly management?: boolean;
+  /** RabbitMQ: its management too, on this port (0: any free one); starts and stops some seconds later. */
+  readonly managementPort?: number;
 }
 
 /** A process may take a port between our look and the server's. */
 const TRIES = 3;
-const watchdog = guard();
 
 /**
  * Starts an installed server (and installs it first, where it is missing and we are root on Debian). It ends with this process,
@@ -75,12 +76,14 @@ export async function startOwn(name: ServerName, options: OwnOptions = {}): Prom
 }
 
 async function placed(recipe: Recipe, options: OwnOptions): Promise<OwnServer> {
-  const wanted = options.port === undefined ? [] : [options.port, ...(options.morePorts ?? [])];
-  const ports = [...wanted, ...(await freePorts(recipe.morePorts + 1))].slice(0, recipe.morePorts + 1);
+  const free = await freePorts(recipe.morePorts + 1);
+  const management = options.managementPort !== undefined;
+  const last = management && options.managementPort !== 0 ? [options.managementPort] : [];
+  const ports = [options.port ?? free[0] ?? 0, ...free.slice(1, free.length - last.length), ...last];
   const temporary = options.dataDir === undefined;
   const dataDir = temporary ? await mkdtemp(join(tmpdir(), `signalbox-${recipe.name}-`)) : resolve(options.dataDir ?? '');
   await mkdir(dataDir, { recursive: true });
-  const place: Place = { dataDir, ports, fast: options.fast ?? false, management: options.management ?? false };
+  const place: Place = { dataDir, ports, fast: options.fast ?? false, management };
   const leaves = temporary ? [dataDir, ...recipe.elsewhere(place)] : [];
   for (const directory of leaves) watchdog.temporary(directory);
   return ownOf(recipe, place, leaves, await recipe.about());
@@ -101,9 +104,11 @@ function ownOf(recipe: Recipe, place: Place, leaves: readonly string[], about: s
   };
   return {
     name: recipe.name,
+    origin: 'installed',
     uri,
     port,
     ports: place.ports,
+    managementUrl: place.management ? `http://127.0.0.1:${place.ports.at(-1)}` : null,
     dataDir: place.dataDir,
     about,
     get startMs() {
@@ -142,27 +147,11 @@ async function launch(recipe: Recipe, place: Place): Promise<readonly Running[]>
   const started: Running[] = [];
   try {
     for (const command of await recipe.prepare(place)) started.push(await startProcess(command, logFile, watchdog));
-    await answering(recipe, place, started);
+    await answering(recipe, place.ports[0] ?? 0, () => started.every((each) => each.running));
     return started;
   } catch (error) {
     await Promise.all(started.map((each) => each.kill()));
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(`${recipe.name} on port ${place.ports[0]} did not start: ${reason}\n${await tailOf(logFile)}`);
   }
-}
-
-async function answering(recipe: Recipe, place: Place, processes: readonly Running[]): Promise<void> {
-  const until = performance.now() + recipe.readyWithinMs;
-  let last = 'no answer';
-  while (performance.now() < until) {
-    if (processes.some((each) => !each.running)) throw new Error('it ended');
-    const left = until - performance.now();
-    const asked = recipe.ping(recipe.uri(place.ports[0] ?? 0)).catch((error: unknown) => {
-      last = error instanceof Error ? error.message : String(error);
-      throw error;
-    });
-    if (await within(asked, left).catch(() => false)) return;
-    await pause(50);
-  }
-  throw new Error(`no answer within ${recipe.readyWithinMs} ms (${last})`);
 }
