@@ -1,5 +1,6 @@
 import mongoose, { type Connection, type mongo } from 'mongoose';
 import pLimit, { type LimitFunction } from 'p-limit';
+import type { SignalboxError } from '../../errors.js';
 import type { Clock, Timers } from '../../ports/clock.js';
 import { isPassing, translated, unavailable } from './errors.js';
 
@@ -33,7 +34,7 @@ export interface PoolOptions {
 
 /**
  * The connections of this process, out of the budget of the fleet: so many commands at a time as are its share, each on
- * one connection, and none for longer than `answerMs`. The driver opens a connection when a command needs it and closes
+ * one connection, and none (its wait in line included) for longer than `answerMs`. The driver opens a connection when a command needs it and closes
  * it when it is idle.
  */
 export class DatabaseConnectionPool {
@@ -91,17 +92,16 @@ export class DatabaseConnectionPool {
    */
   run<T>(command: (database: mongo.Db) => Promise<T>): Promise<T> {
     const { clock, answerMs } = this.#options;
-    const askedAt = clock.monotonic();
+    // Waiting in line counts: when the server is silent, those who wait learn it with those who asked.
+    const until = clock.monotonic() + answerMs;
     return this.#limit(async () => {
-      // When the server is silent, those who wait in line learn it with those who asked.
-      if (clock.monotonic() - askedAt > answerMs) throw unavailable('MongoDB was too slow to take this command.');
       try {
-        return await this.#timed(command);
+        return await this.#timed(command, until);
       } catch (error) {
         if (!isPassing(error)) throw translated(error);
       }
       try {
-        return await this.#timed(command);
+        return await this.#timed(command, until);
       } catch (error) {
         throw translated(error);
       }
@@ -125,10 +125,13 @@ export class DatabaseConnectionPool {
     await this.#client.close();
   }
 
-  async #timed<T>(command: (database: mongo.Db) => Promise<T>): Promise<T> {
-    const { timers, answerMs } = this.#options;
+  async #timed<T>(command: (database: mongo.Db) => Promise<T>, until: number): Promise<T> {
+    const { clock, timers, answerMs } = this.#options;
+    const late = (): SignalboxError => unavailable(`MongoDB did not answer within ${answerMs} ms.`);
+    const leftMs = until - clock.monotonic();
+    if (leftMs < 1) throw late();
     return await new Promise<T>((resolve, reject) => {
-      const limit = timers.after(answerMs, () => reject(unavailable(`MongoDB did not answer within ${answerMs} ms.`)));
+      const limit = timers.after(leftMs, () => reject(late()));
       command(this.#client.db())
         .then(resolve, reject)
         .finally(() => limit.cancel());
