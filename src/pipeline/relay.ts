@@ -10,6 +10,10 @@ import type { PipelineSettings } from './settings.js';
 /** More than this is left to the sweeper, which finds it in the store: memory stays bounded while a broker is away. */
 const OFFERED_AT_MOST = 10_000;
 const SCAN_LIMIT = 500;
+/** A queue in which more than this waits is behind; it is asked so often, and then what it has been given is given again so much later. */
+const BEHIND = 500;
+const DEPTH_CHECK_MS = 1000;
+const PATIENCE = 10;
 /** After trouble with store or queue, the sweeper looks again this soon. */
 const TROUBLE_PAUSE_MS = 1000;
 const EXPECTED_AT_MOST = 1000;
@@ -45,6 +49,7 @@ interface Deps {
 export function createRelay(deps: Deps): Relay {
   const { outbox, queue, watch, settings, clock } = deps;
   const duty = createDuty(deps, 'sweeper');
+  const behind = createDepthCheck(deps);
   const own = createExpectations();
   let scanAt = Number.NEGATIVE_INFINITY;
   let offered: PendingWakeUp[] = [];
@@ -82,7 +87,7 @@ export function createRelay(deps: Deps): Relay {
       // What is put off from here on is looked for anew.
       scanAt = Number.POSITIVE_INFINITY;
       own.forget(now);
-      const scan = await outbox.due(SCAN_LIMIT, settings.republishAfterMs);
+      const scan = await outbox.due(SCAN_LIMIT, settings.republishAfterMs * ((await behind()) ? PATIENCE : 1));
       if (scan.wakeUps.length > 0) await publish(scan.wakeUps, 'sweeper');
       const sleepMs = Math.min(scan.nextInMs ?? settings.pollIntervalMs, settings.pollIntervalMs);
       scanAt = Math.min(scanAt, clock.monotonic() + sleepMs);
@@ -121,6 +126,27 @@ export function createRelay(deps: Deps): Relay {
       relaying ??= relayOffered();
     },
     expect: nudge,
+  };
+}
+
+/**
+ * Whether the queue holds more than it is likely to have lost. What waits in it long then waits for workers, not for a second
+ * wake-up: each of those would be a claim for nothing, and the more there are the longer everything waits.
+ */
+function createDepthCheck({ queue, clock, watch }: Pick<Deps, 'queue' | 'clock' | 'watch'>): () => Promise<boolean> {
+  let behind = false;
+  let askAt = Number.NEGATIVE_INFINITY;
+  return async () => {
+    if (clock.monotonic() < askAt) return behind;
+    askAt = clock.monotonic() + DEPTH_CHECK_MS;
+    try {
+      behind = (await queue.depth()).waiting > BEHIND;
+    } catch (error) {
+      // Its depth is a hint: what is due is looked for and published all the same, where that is possible.
+      watch({ kind: 'trouble', where: 'queue.depth', error });
+      behind = false;
+    }
+    return behind;
   };
 }
 
