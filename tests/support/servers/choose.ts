@@ -16,7 +16,7 @@ export interface Server {
 }
 
 /** Setting by which a person names a server for tests. */
-export const GIVEN: Readonly<Record<ServerName, string>> = {
+const GIVEN: Readonly<Record<ServerName, string>> = {
   mongodb: 'SIGNALBOX_TEST_MONGODB_URI',
   rabbitmq: 'SIGNALBOX_TEST_RABBITMQ_URL',
   redis: 'SIGNALBOX_TEST_REDIS_URL',

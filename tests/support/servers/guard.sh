@@ -17,7 +17,7 @@ while read -r verb what; do
 " ;;
   esac
 done
-for group in $groups; do kill -9 -- "-$group" 2>/dev/null; done
+for group in $groups; do kill -9 "-$group" 2>/dev/null; done # no --: dash has none
 for container in $containers; do docker rm -f -v "$container" >/dev/null 2>&1; done
 [ "$groups" = ' ' ] || sleep 1 # children that follow their parent
 printf '%s' "$directories" | while read -r directory; do [ -z "$directory" ] || rm -rf "$directory"; done

@@ -7,7 +7,6 @@
 #
 #   mongodb-stand-in.sh install       gets and builds everything once (about 5 minutes, 0.6 GB); later calls do nothing
 #   mongodb-stand-in.sh run           runs in the foreground; TERM stops it. Several may run, each with its own ports and NAME
-#   mongodb-stand-in.sh remove NAME   deletes the data of one that is not running
 # Needs root, Debian 12 and go. Settings: MONGO_PORT, PGPORT (both on loopback only), NAME (of the data directory),
 # FAST=1 (no fsync: never where a crash is tried), SIGNALBOX_SERVERS_DIR (/var/cache/signalbox-servers)
 set -euo pipefail
@@ -59,9 +58,11 @@ C
   postgres_on "$data" -p "$port" -c fsync=off >>"$HOME_DIR/template.log" 2>&1 &
   postgres=$!
   for _ in $(seq 600); do sql "$port" 'select 1' >/dev/null 2>&1 && break; kill -0 "$postgres" 2>/dev/null || break; sleep 0.1; done
-  sql "$port" 'create extension if not exists documentdb cascade' >/dev/null 2>&1
-  kill -INT "$postgres"
+  local made=0
+  sql "$port" 'create extension if not exists documentdb cascade' >/dev/null 2>>"$HOME_DIR/template.log" || made=$?
+  kill -INT "$postgres" || true
   wait "$postgres" || true
+  [ "$made" = 0 ] || { tail -n 20 "$HOME_DIR/template.log" >&2; exit 1; }
   touch "$ROOT$data/.complete"
 }
 
@@ -109,6 +110,5 @@ run() {
 case "${1:-}" in
   install) install_all ;;
   run) : "${MONGO_PORT:?}" "${PGPORT:?}" "${NAME:?}"; run ;;
-  remove) [[ "${2:?}" =~ ^signalbox-[a-z0-9-]+$ ]] && rm -rf "$ROOT/srv/$2" ;;
-  *) sed -n '2,13p' "$0"; exit 64 ;;
+  *) sed -n '2,12p' "$0"; exit 64 ;;
 esac

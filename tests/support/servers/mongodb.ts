@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { lstat, mkdir, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -30,6 +30,7 @@ export const mongodb: Recipe = {
         { argv: ['mongod', '--bind_ip', '127.0.0.1', '--port', String(ports[0]), '--dbpath', join(dataDir, 'db')], cwd: dataDir, env: {} },
       ];
     }
+    await linkToData(place);
     const env = {
       MONGO_PORT: String(ports[0]),
       PGPORT: String(ports[1]),
@@ -55,7 +56,7 @@ export const mongodb: Recipe = {
       await connection.destroy(true);
     }
   },
-  elsewhere: (place) => [join(serversDirectory(), 'forky/srv', nameOf(place))],
+  elsewhere: (place) => [dataOf(place)],
 };
 
 /** The version of the `mongod` that is installed here, if any is. */
@@ -66,6 +67,24 @@ async function mongod(): Promise<string | null> {
   } catch {
     return null;
   }
+}
+
+/** The data directory has a link to the data; where somebody deleted it, they meant the data. */
+async function linkToData(place: Place): Promise<void> {
+  const link = join(place.dataDir, 'data');
+  if (
+    await lstat(link).then(
+      () => true,
+      () => false,
+    )
+  )
+    return;
+  await rm(dataOf(place), { recursive: true, force: true });
+  await symlink(dataOf(place), link);
+}
+
+function dataOf(place: Place): string {
+  return join(serversDirectory(), 'forky/srv', nameOf(place));
 }
 
 /** The stand-in keeps its data in its own root; the name follows from the data directory, so a restart finds it. */

@@ -5,7 +5,7 @@ import type { Kept } from './keeper.js';
 import type { ServerName } from './recipe.js';
 
 export type { Server } from './choose.js';
-export { type OwnOptions, type OwnServer, startOwn } from './own.js';
+export { type OwnServer, startOwn } from './own.js';
 export type { ServerName } from './recipe.js';
 
 /** What a test file has when it asked with `serverOrSkip`: the server, or why it is skipped. */
