@@ -133,8 +133,12 @@ describe('consumers', () => {
   });
 
   test('a channel that the broker closes because of its time limit is made again', async () => {
-    await stage.broker.ctl('eval', 'application:set_env(rabbit, consumer_timeout, 1000).');
-    await stage.broker.ctl('eval', 'application:set_env(rabbit, channel_tick_interval, 500).');
+    const limits = (timeout: number, tick: number): Promise<string> =>
+      stage.broker.ctl(
+        'eval',
+        `application:set_env(rabbit, consumer_timeout, ${timeout}), application:set_env(rabbit, channel_tick_interval, ${tick}).`,
+      );
+    await limits(1000, 500);
     try {
       const other = await stage.open();
       const taker = new Taker(other.queue, 2);
@@ -145,8 +149,7 @@ describe('consumers', () => {
       await taker.at(1).ack();
       await until(async () => (await other.queue.depth()).taken === 0);
     } finally {
-      await stage.broker.ctl('eval', 'application:set_env(rabbit, consumer_timeout, 1800000).');
-      await stage.broker.ctl('eval', 'application:set_env(rabbit, channel_tick_interval, 60000).');
+      await limits(1_800_000, 60_000);
     }
   });
 });

@@ -6,7 +6,7 @@ import { decode, encode } from './body.js';
 import { sayWhy, unavailable, within } from './failure.js';
 import { LastingChannel } from './lasting-channel.js';
 import { Link, type LinkOptions } from './link.js';
-import { bindDelays, declareAll, nearestDelay, type Topology } from './topology.js';
+import { bindDelays, declareAll, declareQueue, nearestDelay, type Topology } from './topology.js';
 
 /** Messages sent and not confirmed: what a broker that stands still can make us hold. */
 const WINDOW = 256;
@@ -94,7 +94,7 @@ export class Publisher {
     const { timers } = this.link;
     if (this.#blocked !== null) throw this.#blockedError();
     if (this.#lane === null) throw this.#notConnected();
-    await within(timers, PROBE_MS, 'probe', this.#lane.channel.checkQueue(this.#topology.normal));
+    await within(timers, PROBE_MS, 'probe', declareQueue(this.#lane.channel, this.#topology.normal));
   }
 
   /** Waits a while for what is not confirmed. */

@@ -8,8 +8,8 @@ import { declareAll } from './topology.js';
 const ANSWER_MS = 2000;
 
 /**
- * `WakeUpQueue` on RabbitMQ. Wake-ups may come twice, and one that was handed out {@link DELIVERY_LIMIT} times is dropped:
- * both are in the contract of a wake-up. Urgent ones come first; a delayed release comes back after about its time. Not
+ * `WakeUpQueue` on RabbitMQ. Wake-ups may come twice, and one that came back twenty times is dropped, until the sweeper
+ * publishes it again: a wake-up may be both. Urgent ones come first; a delayed release comes back after about its time. Not
  * fair between users, and it collapses nothing.
  */
 export class RabbitQueue implements WakeUpQueue {

@@ -5,7 +5,7 @@ import type { Channel } from 'amqplib';
  * sweeper publishes what is due and not leased. Without a limit a wake-up that kills whoever takes it would circle for ever;
  * RabbitMQ before 4.0 has none by default.
  */
-export const DELIVERY_LIMIT = 20;
+const DELIVERY_LIMIT = 20;
 
 /** A delayed release waits in the queue of the nearest of these; what is put off for longer comes after the last. */
 const DELAYS_S = [1, 2, 4, 8, 16, 32] as const;
