@@ -52,7 +52,7 @@ export interface History {
 export interface Backlog {
   /** Open records (not at rest). */
   readonly open: number;
-  /** Deliveries per status. */
+  /** Deliveries per status; one that was never counted yet is left out. */
   readonly deliveries: Readonly<Partial<Record<DeliveryStatus, number>>>;
   /** Age in milliseconds of the longest-overdue open record that is due; 0 when none is. */
   readonly oldestDueMs: number;
@@ -67,6 +67,9 @@ export interface RecordReader {
   /** Dead letters (`dead`) and held deliveries (`held`), newest first; one by delivery id through {@link delivery}. */
   listDeliveries(query: DeliveryQuery): Promise<readonly DeliveryRow[]>;
   delivery(tenant: string, deliveryId: string): Promise<DeliveryRow | null>;
-  /** Over all tenants; cheap enough to ask once a second. */
+  /**
+   * Over all tenants; cheap enough to ask once a second. Exact where there is little to count. Where counting takes long a store
+   * may give the last known figures, counted again in the background: then this answer alone may be older than the last commit.
+   */
   backlog(): Promise<Backlog>;
 }

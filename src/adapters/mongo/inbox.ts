@@ -81,7 +81,7 @@ export class MongoInbox implements InboxStore {
   }
 
   unread(key: InboxKey): Promise<number> {
-    return this.#run((inbox) => inbox.countDocuments(unreadOf(key), { hint: INBOX.unread }));
+    return this.#run(async (inbox) => (await unreadIn(inbox, key).next())?.count ?? 0);
   }
 
   async mark(key: InboxKey, selection: InboxSelection, read: boolean): Promise<number> {
@@ -149,6 +149,10 @@ export function afterIn(inbox: mongo.Collection<ItemDocument>, key: InboxKey, se
     .find({ ...liveOf(key), seq: { $gt: seq } }, { hint: INBOX.live })
     .sort({ seq: 1 })
     .limit(limit);
+}
+
+export function unreadIn(inbox: mongo.Collection<ItemDocument>, key: InboxKey): mongo.AggregationCursor<{ count: number }> {
+  return inbox.aggregate<{ count: number }>([{ $match: unreadOf(key) }, { $count: 'count' }], { hint: INBOX.unread });
 }
 
 /** What is kept no more counts: its number is used. */

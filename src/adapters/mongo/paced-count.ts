@@ -32,7 +32,7 @@ export class PacedCount<T> {
 
   /** Null where nothing is known yet, since the first count takes long. Rejects as the count does, where it was waited for. */
   read(): Promise<T | null> {
-    const few = this.#last !== null && this.#sizeOf(this.#last) <= FEW;
+    const few = this.#last === null || this.#sizeOf(this.#last) <= FEW;
     if ((few || this.#tookMs <= CHEAP_MS) && this.#running === undefined) return this.#orPatience(this.#measured());
     const resting = this.#clock.monotonic() - this.#countedAt < RESTS * this.#tookMs;
     if (this.#running === undefined && !resting) this.#inBackground(this.#measured());

@@ -100,7 +100,10 @@ export function deliveriesIn(records: Records, query: DeliveryQuery): mongo.Aggr
 }
 
 export function deliveryIn(records: Records, tenant: string, deliveryId: string): mongo.FindCursor<RecordDocument> {
-  return records.find<RecordDocument>({ tenant, 'deliveries.id': deliveryId }, { projection: RECORD_FIELDS, limit: 1 });
+  return records.find<RecordDocument>(
+    { tenant, 'deliveries.id': deliveryId },
+    { projection: RECORD_FIELDS, limit: 1, hint: 'deliveries_by_id' },
+  );
 }
 
 /** The first condition alone bounds the index. */
