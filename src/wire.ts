@@ -100,6 +100,7 @@ async function assemble({ config, log, version, onFatal }: Options, timers: Time
   const work = createWork({ config, backends, clock, timers, chance, sink, watch, life });
   const holds = (): number => work.pipeline.holds();
   const { presence, consumers } = presenceOf({ config, version, backends, counts, holds, clock, timers, life, log });
+  metrics.observeFleet({ members: () => presence.members(), restarts: config.workerRestarts });
   const guards = await apiGuards(guardsOf(config, backends));
   const draining = (): boolean => life.draining;
   const all = {

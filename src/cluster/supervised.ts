@@ -98,7 +98,7 @@ export class Supervised {
     const { spec } = this;
     // A group of its own: Ctrl-C in a terminal is for us, and we end our processes in order. A channel: should we vanish,
     // it closes, and the process ends by itself.
-    const child = spawn(process.execPath, ['--enable-source-maps', ...spec.argv()], {
+    const child = spawn(process.execPath, [...spec.argv()], {
       env: spec.env(this.restarts),
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: true,

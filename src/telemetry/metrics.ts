@@ -3,6 +3,7 @@ import type { WakeUpQueue } from '../ports/queue.js';
 import type { Backlog, RecordReader } from '../ports/reader.js';
 import { DELIVERY_STATUSES, type LedgerEntry } from '../ports/record.js';
 import type { Fact } from '../ports/watch.js';
+import { type FleetSources, fleetMetrics } from './fleet-metrics.js';
 import { machineMetrics } from './machine.js';
 
 /** Seconds. From a commit on a good disk to a provider that takes its whole time limit. */
@@ -21,6 +22,8 @@ export interface Metrics {
   connection(name: string, event: 'connected' | 'disconnected' | 'reconnected'): void;
   /** What is asked at each scrape from now on. Once: what it is made of is opened after whoever counts. */
   observe(sources: Sources): void;
+  /** What is known of the fleet from now on. Once. */
+  observeFleet(sources: FleetSources): void;
   /** Prometheus text exposition format. */
   text(): Promise<string>;
   /** The same as JSON. */
@@ -66,6 +69,7 @@ export function createMetrics(sources?: Sources): Metrics {
       instruments.reconnects.inc({ name }, event === 'reconnected' ? 1 : 0);
     },
     observe,
+    observeFleet: (sources) => fleetMetrics(registry, sources),
     text: () => registry.metrics(),
     json: () => registry.getMetricsAsJSON(),
     contentType: registry.contentType,

@@ -1,0 +1,25 @@
+import { describe, expect, test } from '@jest/globals';
+import type { SeenMember } from '../../src/ports/fleet.js';
+import { createMetrics } from '../../src/telemetry/metrics.js';
+
+const member = (roles: readonly string[], state: string) => ({ roles, state }) as unknown as SeenMember;
+
+describe('The metrics of a fleet', () => {
+  test('count its members by role, and the restarts of this process', async () => {
+    const metrics = createMetrics();
+    let alive = [member(['api'], 'running'), member(['worker', 'janitor'], 'running'), member(['worker'], 'draining')];
+    metrics.observeFleet({ members: async () => alive, restarts: 3 });
+    const text = await metrics.text();
+    expect(text).toContain('signalbox_fleet_members{role="api",state="running"} 1');
+    expect(text).toContain('signalbox_fleet_members{role="worker",state="draining"} 1');
+    expect(text).toContain('worker_restarts_total 3');
+    alive = [];
+    expect(await metrics.text()).not.toContain('signalbox_fleet_members{');
+  });
+
+  test('have no members to show while the registry does not answer', async () => {
+    const metrics = createMetrics();
+    metrics.observeFleet({ members: () => Promise.reject(new Error('away')), restarts: 0 });
+    expect(await metrics.text()).toContain('worker_restarts_total 0');
+  });
+});
