@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { GIVEN } from '../tests/support/servers/choose.js';
 import { startOwn } from '../tests/support/servers/own.js';
 
 /** The server that all contestants of a case use. */
@@ -17,9 +16,9 @@ const TICKS_A_SECOND = 100;
 
 /** The one named by SIGNALBOX_TEST_MONGODB_URI, else one of our own that waits for its disk. */
 export async function mongodbServer(): Promise<MongodbServer> {
-  const given = process.env[GIVEN.mongodb];
+  const given = process.env['SIGNALBOX_TEST_MONGODB_URI'];
   if (given !== undefined && given !== '') {
-    const about = `the server of ${GIVEN.mongodb}, whose CPU cannot be seen`;
+    const about = 'the server of SIGNALBOX_TEST_MONGODB_URI, whose CPU cannot be seen';
     return { about, uriOf: (database) => within(given, database), cpuMicros: async () => Number.NaN, dispose: async () => {} };
   }
   const own = await startOwn('mongodb');

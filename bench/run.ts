@@ -15,10 +15,19 @@ import { embeddedPipeline } from './cases/embedded-pipeline.js';
 import { mongodbClaims } from './cases/mongodb-claims.js';
 import { mongodbWrites } from './cases/mongodb-writes.js';
 import { rabbitmqWakeUps } from './cases/rabbitmq.js';
+import { workersScaling } from './cases/workers.js';
 import { type Options, readOptions, UsageError } from './options.js';
 import { keep, print, reportOf } from './report.js';
 
-const CASES: readonly Case[] = [embeddedPipeline, embeddedHttp, embeddedIdle, mongodbClaims, mongodbWrites, rabbitmqWakeUps];
+const CASES: readonly Case[] = [
+  embeddedPipeline,
+  embeddedHttp,
+  embeddedIdle,
+  mongodbClaims,
+  mongodbWrites,
+  rabbitmqWakeUps,
+  workersScaling,
+];
 
 const HELP = `usage: npm run bench -- [case …] [flags]
 
