@@ -6,6 +6,7 @@ import { type OpenFile, openFile } from '../../src/adapters/embedded/open.js';
 import { EmbeddedOutbox, OUTBOX_SQL } from '../../src/adapters/embedded/outbox.js';
 import { EmbeddedQueue } from '../../src/adapters/embedded/queue.js';
 import { BACKLOG_SQL, DELIVERY_SQL, deliveriesSql, EmbeddedReader, listSql } from '../../src/adapters/embedded/reader.js';
+import { RESTED_SQL } from '../../src/adapters/embedded/retention.js';
 import { Rows } from '../../src/adapters/embedded/rows.js';
 import type { Database, Statement } from '../../src/adapters/embedded/sqlite.js';
 import { EmbeddedStore } from '../../src/adapters/embedded/store.js';
@@ -245,6 +246,12 @@ describe('query plans', () => {
       expect.stringMatching(/USING COVERING INDEX records_pending/),
       expect.stringMatching(/USING COVERING INDEX records_published/),
     ]);
+  });
+
+  test('what has rested long enough is found in the order in which it came to rest', () => {
+    const plan = bench.plan(RESTED_SQL);
+    expect(plan).toMatch(/USING INDEX records_rested \(updated_at</);
+    expect(plan).not.toMatch(/SCAN|TEMP B-TREE/);
   });
 
   test('lists read an index in the order of the list', () => {
