@@ -50,34 +50,31 @@ describe('The rate that processes share', () => {
     expect(await a.redis.rates.take('p', 5, true)).toBeNull();
   });
 
-  it('is kept by two of them that drain a backlog, in order, each asking about twice', async () => {
+  it('is kept by two of them that drain a backlog, each asking about twice', async () => {
     const both = [await open({ chance }), await open({ chance })];
     const perSecond = 50;
     const many = 150;
-    const went: { who: number; at: number }[] = [];
+    // When the server let it go lies somewhere between the two, however busy this machine is.
+    const went: { sentAt: number; answeredAt: number }[] = [];
     let asked = 0;
-    const start = performance.now();
     const come = async (who: number, inLine: boolean): Promise<void> => {
       asked += 1;
+      const sentAt = performance.now();
       const waitMs = await both[who % 2]?.redis.rates.take('p', perSecond, inLine);
       if (waitMs === null) {
-        went.push({ who, at: performance.now() - start });
+        went.push({ sentAt, answeredAt: performance.now() });
         return;
       }
       await passed(Number(waitMs));
       return come(who, true);
     };
-    // One after the other, so that who came first is known.
-    const coming: Promise<void>[] = [];
-    for (let who = 0; who < many; who += 1) coming.push(come(who, false));
-    await Promise.all(coming);
-    const lastAt = Math.max(...went.map(({ at }) => at));
+    await Promise.all(Array.from({ length: many }, (_, who) => come(who, false)));
     expect(went).toHaveLength(many);
-    // Whole milliseconds, a random share of a turn, and two loops that share a processor: the rate may run a little late, never early.
-    expect(lastAt).toBeGreaterThanOrEqual(((many - perSecond) / perSecond) * 1000 - 20);
-    for (const { at } of went) {
-      const within = went.filter((other) => other.at > at - 1000 && other.at <= at).length;
-      expect(within).toBeLessThanOrEqual(2 * perSecond + 2);
+    const tookMs = Math.max(...went.map(({ answeredAt }) => answeredAt)) - Math.min(...went.map(({ sentAt }) => sentAt));
+    expect(tookMs).toBeGreaterThanOrEqual(((many - perSecond) / perSecond) * 1000 - 20);
+    for (const { sentAt: from } of went) {
+      const within = went.filter(({ sentAt, answeredAt }) => sentAt >= from && answeredAt <= from + 1000).length;
+      expect(within).toBeLessThanOrEqual(2 * perSecond + 1);
     }
     expect(asked).toBeLessThanOrEqual(many * 3);
   });
@@ -122,11 +119,11 @@ describe('The rate that processes share', () => {
   });
 
   it('waits no longer than its time for a server that says nothing', async () => {
-    const { redis, until } = await open({ answerMs: 100 });
+    const { redis, until } = await open({ answerMs: 1000 });
     await server.pause();
     const started = performance.now();
     expect(await redis.rates.take('p', 2, false)).toBe(OWN_WAIT_MS);
-    expect(performance.now() - started).toBeLessThan(1000);
+    expect(performance.now() - started).toBeLessThan(2000);
     // The connection is given up, and made anew once somebody is there again.
     await until('disconnected');
     await server.resume();

@@ -4,7 +4,7 @@ import type { Chance } from '../../ports/chance.js';
 /** Also a first connection is waited for no longer. */
 export const CONNECT_MS = 1000;
 /** A server that was asked and says nothing for so long is dead to us: the socket is closed and a new one tried. */
-const SILENT_MS = 2000;
+const SILENT_MS = 3000;
 /** A server that does not end its side of a closed connection is not waited for any longer. */
 const CLOSE_MS = 500;
 const RETRY_FIRST_MS = 50;

@@ -36,7 +36,7 @@ export interface Redis {
   readonly rates: Rates;
   readonly news: News;
   readonly requestLimit: ShareRequestLimit;
-  /** Rejects when the server does not answer; never goes through the guard. */
+  /** Rejects when the server does not answer (four times `answerMs` at most); never goes through the guard. */
   probe(): Promise<void>;
   /** Rejects when the server does not answer. */
   facts(): Promise<RedisFacts>;
@@ -73,8 +73,8 @@ export async function openRedis(options: RedisOptions): Promise<Redis> {
     news,
     requestLimit: (perMinute, own) => createSharedLimit(commands, guard, perMinute, own),
     async probe() {
-      // Once more: a pause of our own must not look like the server's death.
-      await ping().catch(ping);
+      // A pause of our own must not look like the server's death.
+      await ping().catch(ping).catch(ping).catch(ping);
     },
     facts: () => readFacts(commands),
     connections: () => clients.filter(({ status }) => status === 'ready' || status === 'connect').length,
