@@ -18,6 +18,8 @@ const ERRORS = '^src/errors\\.ts$';
 const PIPELINE = '^src/pipeline/';
 /** The HTTP side of a workload: `routes.ts`, and `inbox-routes.ts` and the like. */
 const ROUTES = '^src/workloads/[^/]+/(|[a-z-]+-)routes\\.ts$';
+/** The one command that opens the store, since no server runs yet when it is needed. */
+const MIGRATE = '^src/cli/migrate\\.ts$';
 /** Those who put the program together. */
 const COMPOSITION = '^src/(wire|main|worker)(\\.ts$|/)';
 
@@ -114,13 +116,21 @@ module.exports = {
       PORTS,
       ERRORS,
     ),
+    {
+      name: 'cli-talks-http',
+      severity: 'error',
+      comment: 'The command line is a client of the API; config:check alone reads the settings.',
+      from: { path: '^src/cli/', pathNot: MIGRATE },
+      to: { path: '^src/', pathNot: ['^src/cli/', ERRORS, '^src/config(\\.ts$|/)'] },
+    },
     only(
-      'cli-talks-http',
-      'The command line is a client of the API; config:check alone reads the settings.',
-      '^src/cli/',
+      'migrate-opens-the-store',
+      'migrate reads where the database is, and opens it.',
+      MIGRATE,
       '^src/cli/',
       ERRORS,
       '^src/config(\\.ts$|/)',
+      '^src/adapters/(mongo|system)/',
     ),
     only(
       'cluster-runs-processes',
@@ -141,14 +151,17 @@ module.exports = {
       name: 'config-is-for-the-composition',
       severity: 'error',
       comment: 'Everybody else is handed the numbers they need.',
-      from: { path: '^src/', pathNot: [COMPOSITION, '^src/config(\\.ts$|/)', '^src/cli/config-', '^src/cluster/', '^src/sink/main\\.ts$'] },
+      from: {
+        path: '^src/',
+        pathNot: [COMPOSITION, '^src/config(\\.ts$|/)', '^src/cli/config-', MIGRATE, '^src/cluster/', '^src/sink/main\\.ts$'],
+      },
       to: { path: '^src/config(\\.ts$|/)' },
     },
     {
       name: 'composition-alone-picks-adapters',
       severity: 'error',
       comment: 'Only the composition imports adapters and channels.',
-      from: { path: '^src/', pathNot: [COMPOSITION, '^src/adapters/', '^src/channels/', '^src/sink/main\\.ts$'] },
+      from: { path: '^src/', pathNot: [COMPOSITION, '^src/adapters/', '^src/channels/', MIGRATE, '^src/sink/main\\.ts$'] },
       to: { path: '^src/(adapters|channels)/' },
     },
     {
@@ -165,6 +178,7 @@ module.exports = {
       `${npm('@photostructure/sqlite')}|^(node:)?sqlite$`,
       '^src/adapters/embedded/',
     ),
+    confined('mongodb-in-mongo', 'MongoDB is behind its adapter.', npm('mongoose', 'mongodb'), '^src/adapters/mongo/'),
     confined('telemetry-libraries', 'Who counts and logs is telemetry.', npm('prom-client', 'pino', 'pino-[^/]+'), '^src/telemetry/'),
     confined('receivers-in-sink', 'Who receives mail is the sink.', npm('smtp-server', 'postal-mime'), '^src/sink/'),
     confined('terminal-in-cli', 'Who talks to a terminal is the command line.', npm('commander', 'cli-progress'), '^src/cli/'),

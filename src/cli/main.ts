@@ -12,6 +12,7 @@ import { addExplain } from './explain.js';
 import { addFleet } from './fleet.js';
 import { addHeld } from './held.js';
 import { addInbox } from './inbox.js';
+import { addMigrate } from './migrate.js';
 import { addPrefs } from './prefs.js';
 import { addQueue } from './queue.js';
 import { addSend } from './send.js';
@@ -83,6 +84,7 @@ function createProgram(finish: Finish): Command {
   addWorkers(program, finish);
   addDiag(program, finish);
   addConfig(program, finish);
+  addMigrate(program);
   addDemo(program, finish);
   return program;
 }
