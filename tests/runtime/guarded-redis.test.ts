@@ -25,7 +25,7 @@ describe('A Redis that says nothing', () => {
     const { redis, until } = await stage.open({ guard, answerMs: ANSWER_MS });
     await stage.server.pause();
     // All at once: they wait side by side.
-    const first = Array.from({ length: SERVER_BREAKER.breakerFailures }, () => redis.rates.take('p', 1000, false));
+    const first = Array.from({ length: SERVER_BREAKER.breakerFailures }, async () => redis.rates.take('p', 1000, false));
     expect(new Set(await Promise.all(first))).toEqual(new Set([OWN_WAIT_MS]));
     expect(states).toEqual(['open']);
     const startedAt = performance.now();
