@@ -47,11 +47,7 @@ interface Deps {
 }
 
 export function createRelay(deps: Deps): Relay {
-  const { outbox, queue, watch, settings, clock } = deps;
-  const duty = createDuty(deps, 'sweeper');
-  const behind = createDepthCheck(deps);
-  const own = createExpectations();
-  let scanAt = Number.NEGATIVE_INFINITY;
+  const { outbox, queue, watch } = deps;
   let offered: PendingWakeUp[] = [];
   let started = false;
   let relaying: Promise<void> | undefined;
@@ -61,6 +57,7 @@ export function createRelay(deps: Deps): Relay {
     await outbox.published(wakeUps);
     watch({ kind: 'published', count: wakeUps.length, by });
   };
+  const sweeper = createSweeper(deps, (wakeUps) => publish(wakeUps, 'sweeper'));
 
   const relayOffered = async (): Promise<void> => {
     while (offered.length > 0) {
@@ -71,11 +68,40 @@ export function createRelay(deps: Deps): Relay {
       } catch (error) {
         // Nothing is lost: the records say `publish: pending`, and the sweeper reads them.
         watch({ kind: 'trouble', where: 'relay.publish', error });
-        nudge(TROUBLE_PAUSE_MS);
+        sweeper.nudge(TROUBLE_PAUSE_MS);
       }
     }
     relaying = undefined;
   };
+
+  return {
+    start() {
+      started = true;
+      sweeper.start();
+    },
+    async stop() {
+      started = false;
+      await sweeper.stop();
+      await relaying;
+      await sweeper.giveUp();
+    },
+    offer(wakeUp) {
+      if (!started) return;
+      if (offered.length >= OFFERED_AT_MOST) return sweeper.nudge(TROUBLE_PAUSE_MS);
+      offered.push(wakeUp);
+      relaying ??= relayOffered();
+    },
+    expect: sweeper.nudge,
+  };
+}
+
+/** Looks for what is due: all of it where that is our duty, and where it is not, when something is due that we put off ourselves. */
+function createSweeper(deps: Deps, publish: (wakeUps: readonly PendingWakeUp[]) => Promise<void>) {
+  const { outbox, watch, settings, clock } = deps;
+  const duty = createDuty(deps, 'sweeper');
+  const behind = createDepthCheck(deps);
+  const own = createExpectations();
+  let scanAt = Number.NEGATIVE_INFINITY;
 
   const sweep = async (): Promise<number> => {
     try {
@@ -88,7 +114,7 @@ export function createRelay(deps: Deps): Relay {
       scanAt = Number.POSITIVE_INFINITY;
       own.forget(now);
       const scan = await outbox.due(SCAN_LIMIT, settings.republishAfterMs * ((await behind()) ? PATIENCE : 1));
-      if (scan.wakeUps.length > 0) await publish(scan.wakeUps, 'sweeper');
+      if (scan.wakeUps.length > 0) await publish(scan.wakeUps);
       const sleepMs = Math.min(scan.nextInMs ?? settings.pollIntervalMs, settings.pollIntervalMs);
       scanAt = Math.min(scanAt, clock.monotonic() + sleepMs);
       if (sleepMs === 0) own.add(now);
@@ -100,32 +126,18 @@ export function createRelay(deps: Deps): Relay {
       return TROUBLE_PAUSE_MS;
     }
   };
-  const nudge = (inMs: number): void => {
-    const at = clock.monotonic() + Math.max(0, inMs);
-    scanAt = Math.min(scanAt, at);
-    own.add(at);
-    sweeper.nudge(inMs);
-  };
-  const sweeper = createLoop(deps.clock, deps.timers, sweep);
+  const loop = createLoop(deps.clock, deps.timers, sweep);
 
   return {
-    start() {
-      started = true;
-      sweeper.start();
+    start: loop.start,
+    stop: loop.stop,
+    giveUp: duty.giveUp,
+    nudge(inMs: number): void {
+      const at = clock.monotonic() + Math.max(0, inMs);
+      scanAt = Math.min(scanAt, at);
+      own.add(at);
+      loop.nudge(inMs);
     },
-    async stop() {
-      started = false;
-      await sweeper.stop();
-      await relaying;
-      await duty.giveUp();
-    },
-    offer(wakeUp) {
-      if (!started) return;
-      if (offered.length >= OFFERED_AT_MOST) return nudge(TROUBLE_PAUSE_MS);
-      offered.push(wakeUp);
-      relaying ??= relayOffered();
-    },
-    expect: nudge,
   };
 }
 
