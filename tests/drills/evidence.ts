@@ -42,11 +42,18 @@ interface Page<T> {
 
 /** Reads at a time: quick, without being the load itself. */
 const READERS = 8;
+const READ_TRIES = 20;
+const READ_PAUSE_MS = 500;
 
+/** Comes again where the server is busy for a moment: what is read is evidence, not the thing under test. */
 export async function read<T>(url: string): Promise<T> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(10_000) });
-  if (!response.ok) throw new Error(`GET ${url}: ${response.status}`);
-  return (await response.json()) as T;
+  for (let tries = 1; ; tries += 1) {
+    const response = await fetch(url, { signal: AbortSignal.timeout(10_000) }).catch((error: unknown) => error as Error);
+    if (response instanceof Response && response.ok) return (await response.json()) as T;
+    const why = response instanceof Response ? response.status : response.message;
+    if (tries === READ_TRIES) throw new Error(`GET ${url}: ${why}`);
+    await new Promise((resolve) => setTimeout(resolve, READ_PAUSE_MS));
+  }
 }
 
 /** Follows the cursor to the end of a list. */

@@ -27,6 +27,8 @@ export interface MemberOptions {
 export type Metrics = (name: string, having?: string) => number;
 
 const LOOK_MS = 2000;
+const START_TRIES = 4;
+const START_PAUSE_MS = 1000;
 /** Many start at once, on a machine that has other things to do. */
 const READY_WITHIN_MS = 120_000;
 
@@ -59,9 +61,23 @@ export class Member {
     return join(this.#options.directory, `${this.name}.log`);
   }
 
-  /** Resolves when it says that it is ready. @param settings for this life only */
+  /**
+   * Resolves when it says that it is ready. What ends before that is started again a few times, as any process manager would.
+   * @param settings for this life only
+   */
   async start(settings: Readonly<Record<string, string>> = {}): Promise<void> {
     if (this.running) throw new Error(`${this.name} runs already`);
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#startOnce(settings);
+      } catch (error) {
+        if (tries === START_TRIES) throw error;
+        await new Promise((resolve) => setTimeout(resolve, START_PAUSE_MS));
+      }
+    }
+  }
+
+  async #startOnce(settings: Readonly<Record<string, string>>): Promise<void> {
     const { directory, role, port, name } = this.#options;
     const own = role === 'api' ? { ROLE: 'api', SERVER_PORT: String(port) } : { HEALTH_CHECK_PORT: String(port) };
     const env = { ...this.#options.settings, WORKER_ID: name, ...own, ...settings };
