@@ -44,22 +44,3 @@ export interface BackendOptions {
   /** The rates of this process alone, for when those of the fleet cannot be asked. */
   readonly ownRates: Rates;
 }
-
-/** Opens what the configuration names. The client libraries of the others are never loaded. */
-export async function openBackends(options: BackendOptions): Promise<Backends> {
-  return options.config.servers.mongodb === null ? openSole(options) : (await import('./cluster-backends.js')).openCluster(options);
-}
-
-async function openSole({ config, clock, timers, onFatal }: BackendOptions): Promise<Backends> {
-  const { openEmbedded } = await import('../adapters/embedded/embedded.js');
-  const embedded = await openEmbedded({ dataDir: config.dataDir, inboxKeep: config.inboxKeep, clock, timers, onFatal });
-  const { probe, close, ...ports } = embedded;
-  return {
-    ...ports,
-    kind: 'embedded',
-    probes: { database: probe, messageQueue: () => embedded.queue.depth(), redis: null },
-    connections: () => ({ open: 1, inUse: 1, limit: 1 }),
-    share: () => {},
-    close,
-  };
-}
