@@ -8,6 +8,7 @@ import { createAdmission } from './ingress/admission.js';
 import { apiGuards } from './ingress/guards.js';
 import { createRates } from './pipeline/rates.js';
 import type { Timers } from './ports/clock.js';
+import type { SeenMember } from './ports/fleet.js';
 import type { Watch } from './ports/watch.js';
 import { armPorts } from './runtime/failpoints.js';
 import { type Log, logFact } from './telemetry/log.js';
@@ -85,23 +86,24 @@ export async function wire(options: Options): Promise<App> {
 async function assemble({ config, log, version, onFatal }: Options, timers: Timers, life: Life) {
   const clock = createSystemClock();
   const chance = createSystemChance();
-  const listeners: Watch[] = [(fact) => logFact(log, fact)];
+  const metrics = createMetrics();
+  const listeners: Watch[] = [(fact) => logFact(log, fact), metrics.count];
   const watch: Watch = (fact) => {
     for (const listener of listeners) listener(fact);
   };
   const ownRates = createRates(clock, chance);
-  const opened = await openBackends({ config, clock, timers, chance, log, watch, onFatal, ownRates });
+  const opened = await openBackends({ config, clock, timers, chance, log, watch, onFatal, ownRates, connection: metrics.connection });
   const backends = armPorts(config.failpoint, opened);
-  const { reader, queue } = backends;
-  const metrics = createMetrics({ reader, queue });
-  const admission = createAdmission({ reader, clock, timers, maxBacklog: config.maxIngressBacklog });
+  const admission = createAdmission({ reader: backends.reader, clock, timers, maxBacklog: config.maxIngressBacklog });
   const counts = createWorkCounts();
-  listeners.push(metrics.count, admission.count, counts.count);
+  listeners.push(admission.count, counts.count);
   const sink = config.sink ? await startSink(config, clock, timers) : null;
   const work = createWork({ config, backends, clock, timers, chance, sink, watch, life });
   const holds = (): number => work.pipeline.holds();
   const { presence, consumers } = presenceOf({ config, version, backends, counts, holds, clock, timers, life, log });
-  metrics.observeFleet({ members: () => presence.members(), restarts: config.workerRestarts });
+  const members = (): Promise<readonly SeenMember[]> => presence.members();
+  metrics.observe({ ...backends, fleetConnections: async () => (await members()).reduce((sum, { connections }) => sum + connections, 0) });
+  metrics.observeFleet({ members, restarts: config.workerRestarts });
   const guards = await apiGuards(guardsOf(config, backends));
   const draining = (): boolean => life.draining;
   const all = {

@@ -55,7 +55,7 @@ export const CLUSTER = {
   storeAnswerMs: setting({
     env: 'STORE_ANSWER_MS',
     kind: milliseconds(50, 60_000),
-    default: 1_000,
+    default: 900,
     doc: 'Milliseconds the API waits for MongoDB before it answers 503 with Retry-After. Repeating a request under its idempotency key is safe.',
   }),
   rabbitmqUrl: setting({

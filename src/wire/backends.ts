@@ -27,6 +27,8 @@ export interface Backends extends Ports {
   readonly kind: 'embedded' | 'cluster';
   /** Connections to the store of this process. */
   connections(): { readonly open: number; readonly inUse: number; readonly limit: number };
+  /** Connections to Redis of this process. Left out: there is none. */
+  readonly redisConnections?: () => number;
   /** The fleet has so many processes now: what they share is divided anew. */
   share(processes: number): void;
   close(): Promise<void>;
@@ -41,6 +43,8 @@ export interface BackendOptions {
   /** Told of the breakers around the servers. */
   readonly watch: Watch;
   readonly onFatal: (error: Error) => void;
+  /** Told when the connection to a server comes and goes. */
+  readonly connection: (name: string, event: 'connected' | 'disconnected' | 'reconnected') => void;
   /** The rates of this process alone, for when those of the fleet cannot be asked. */
   readonly ownRates: Rates;
 }

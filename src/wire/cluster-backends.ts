@@ -3,6 +3,7 @@ import { openRabbit } from '../adapters/rabbitmq/rabbitmq.js';
 import type { Config } from '../config.js';
 import { SignalboxError } from '../errors.js';
 import { createBreakers } from '../pipeline/breaker.js';
+import type { Rates } from '../ports/rates.js';
 import { type GuardDeps, guardQueue, guardRedis, guardStore, SERVER_BREAKER } from '../runtime/guarded.js';
 import type { Log } from '../telemetry/log.js';
 import type { BackendOptions, Backends } from './backends.js';
@@ -19,6 +20,7 @@ export async function openCluster(options: BackendOptions): Promise<Backends> {
   if (mongodb === null || rabbitmq === null) throw new SignalboxError('store-refused', 'a cluster needs MONGODB_URI and RABBITMQ_URL');
   const told = (name: string) => (event: Connection, detail: string) => {
     say(log, name, event, detail);
+    options.connection(name, event);
   };
   const { watch } = options;
   // Around our own servers, each with a breaker of its own; what one process learns of them it does not tell the others.
@@ -44,7 +46,11 @@ export async function openCluster(options: BackendOptions): Promise<Backends> {
     timers,
     onConnection: told('rabbitmq'),
   });
-  const shared = redis === null ? null : await openShared(options, redis.url, deps, told('redis'));
+  let processes = processesOf(config);
+  const ownShare: Rates = {
+    take: (provider, rate, inLine) => options.ownRates.take(provider, rate === undefined ? rate : rate / processes, inLine),
+  };
+  const shared = redis === null ? null : await openShared({ ...options, ownRates: ownShare }, redis.url, deps, told('redis'));
   const { probe, close, connections, share, ...ports } = store;
   return {
     ...guardStore(ports, { ...deps, answerMs }),
@@ -53,7 +59,11 @@ export async function openCluster(options: BackendOptions): Promise<Backends> {
     kind: 'cluster',
     probes: { database: probe, messageQueue: broker.probe, redis: shared === null ? null : shared.probe },
     connections,
-    share,
+    ...(shared === null ? {} : { redisConnections: () => shared.connections() }),
+    share(count) {
+      processes = Math.max(1, count);
+      share(processes);
+    },
     async close() {
       // The broker first: what it still holds goes back to it, and nothing that it hands out needs the store any more.
       await broker.close();
@@ -64,13 +74,17 @@ export async function openCluster(options: BackendOptions): Promise<Backends> {
 }
 
 async function openShared(
-  { config, timers, chance, ownRates }: BackendOptions,
+  { config, timers, chance, ownRates, log }: BackendOptions,
   url: string,
   deps: GuardDeps,
   onConnection: (event: Connection, detail: string) => void,
 ) {
   const { openRedis } = await import('../adapters/redis/redis.js');
-  return openRedis({ url, name: config.workerId, timers, chance, fallback: ownRates, guard: guardRedis(deps), onConnection });
+  const shared = await openRedis({ url, name: config.workerId, timers, chance, fallback: ownRates, guard: guardRedis(deps), onConnection });
+  // A server that is away now keeps nobody from starting; it is looked at when somebody restarts us.
+  const facts = await shared.facts().catch(() => null);
+  for (const warning of facts?.warnings ?? []) log.warn({ server: 'redis' }, warning);
+  return shared;
 }
 
 /** The first guess at the size of the fleet, until the registry tells. */
