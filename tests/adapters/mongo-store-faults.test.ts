@@ -1,12 +1,10 @@
 import { EventEmitter, once } from 'node:events';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { openMongo } from '../../src/adapters/mongo/mongo.js';
+import { type Mongo, openMongo } from '../../src/adapters/mongo/mongo.js';
 import { DatabaseConnectionPool } from '../../src/adapters/mongo/pool.js';
 import { draftOf, intentOf, leaseOn } from '../contracts/drafts.js';
 import { type OwnServer, serverOrSkip, startOwn } from '../support/servers/servers.js';
 import { databaseOn, INBOX_KEEP, optionsFor } from './mongo-harness.js';
-
-type Mongo = Awaited<ReturnType<typeof openMongo>>;
 
 const ANSWER_MS = 1500;
 const LEASE_MS = 600_000;

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { claimFilter } from '../../src/adapters/mongo/claim.js';
 import { documentId, fromDraft, NOTIFICATIONS, type NotificationDocument } from '../../src/adapters/mongo/model.js';
+import { notificationModel } from '../../src/adapters/mongo/notification.js';
 import { dueQueries, nextQueries } from '../../src/adapters/mongo/outbox.js';
 import { deliveryIn, doneOf, draftOf, eventOf, leaseOn, restOf } from '../contracts/drafts.js';
 import { describeWith, serverOrSkip } from '../support/servers/servers.js';
@@ -116,6 +117,8 @@ describeWith(await serverOrSkip('mongodb'), 'Many processes on one MongoDB', (se
     expect(history.events.at(-1)).toEqual(event);
     expect(history.ledger).toEqual(ledger);
     const stored = await (await rows()).findOne({ _id: documentId(draft) });
+    // The model knows every field that is written, by its type.
+    await new (notificationModel(mongo.pool.connection))(stored ?? {}).validate();
     expect(stored?.desk).toEqual([expect.objectContaining({ code: '$code', fingerprint: '$fingerprint' })]);
     expect(stored?.audit).toEqual([{ at: 1, action: '$name', actor: '$actor', operation: '$operation', place: 1 }]);
     expect(stored?.deliveredOps).toEqual(['$$REMOVE']);

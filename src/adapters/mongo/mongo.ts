@@ -15,7 +15,8 @@ import { MongoDuties } from './duties.js';
 import { MongoFleet } from './fleet.js';
 import { MongoInbox } from './inbox.js';
 import { checkSchema, Migrations } from './migrations.js';
-import { NOTIFICATIONS, type NotificationDocument } from './model.js';
+import type { NotificationDocument } from './model.js';
+import { notificationModel } from './notification.js';
 import { MongoOutbox } from './outbox.js';
 import { MongoPeople } from './people.js';
 import { DatabaseConnectionPool } from './pool.js';
@@ -79,7 +80,7 @@ export async function openMongo(options: MongoOptions): Promise<Mongo> {
     throw error;
   }
   const serverClock = new ServerClock(pool, options.clock);
-  const notifications = commandsOn<NotificationDocument>(pool, NOTIFICATIONS);
+  const notifications = commandsOn<NotificationDocument>(pool, notificationModel(pool.connection).collection.name);
   return {
     store: new MongoStore(notifications, serverClock),
     outbox: new MongoOutbox(notifications, serverClock),
