@@ -67,7 +67,7 @@ failed, 2 when the command line is wrong.
   --warm-up s         seconds of load before, not measured (default 5 with a server that has only just started,
                       and is slow as every process is at first; else 0)
   --find-max          instead of one rate, the highest with p99 < 500 ms and nothing lost, doubled or refused: doubles
-                      from --rate (default then 50) until it does not hold, then closes in; 15 s a step, 25 steps at most
+                      from --rate (default then 50) until it does not hold, then closes in; steps of 15 s, 45 at most
   --scenario name     steady, or fairness: do others notice one user who floods? (default steady)
   --rounds n          rounds of the fairness scenario (default 3)
   --report FILE       the HTML report (default load-test/report.html)
