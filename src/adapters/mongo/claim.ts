@@ -7,7 +7,7 @@ import type { ServerClock } from './server-clock.js';
 
 const ROOM_MS = 1000;
 
-type Claimed = RecordDocument & Pick<NotificationDocument, 'claimId'>;
+type Claimed = RecordDocument & Pick<NotificationDocument, 'claimId'> & { readonly readAt: number };
 
 /**
  * Leases what is claimable among the records named, each by its own comparison on the server, and reads all of them back:
@@ -19,21 +19,22 @@ export async function claimBatch(run: Notifications, clock: ServerClock, request
   if (ids.length === 0) return { claimed: [], refused: [], now: await clock.now() };
   const filter = claimFilter(ids, await clock.now());
   await run((notifications) => notifications.updateMany(filter, [{ $replaceWith: claimUpdate(request) }]));
+  // With the server's time of this very reading: what is said to be not due yet must be so by its clock.
+  const fields = { ...RECORD_FIELDS, claimId: 1, readAt: NOW } as const;
   const found = await run((notifications) =>
-    notifications
-      .find<Claimed>({ _id: { $in: ids } }, { projection: { ...RECORD_FIELDS, claimId: 1 }, batchSize: ids.length + 1 })
-      .toArray(),
+    notifications.aggregate<Claimed>([{ $match: { _id: { $in: ids } } }, { $project: fields }], { batchSize: ids.length + 1 }).toArray(),
   );
-  return judge(request, new Map(found.map((document) => [document._id, document])), await clock.now());
+  return judge(request, new Map(found.map((document) => [document._id, document])), found[0]?.readAt ?? (await clock.now()));
 }
 
 /**
- * Leaves out what is surely leased or not due, so that the server need not write it as it is. By our reading of its clock,
- * with room for its being old; the update decides by the clock itself.
+ * Leaves out what is at rest or surely leased, so that the server need not write it as it is. By our reading of its clock,
+ * with room for its being old: a lease that is wrongly thought to hold is asked for again soon. Whether a record is due
+ * only the server's clock says: what is thought to be not due is not asked for again.
  */
 export function claimFilter(ids: readonly string[], now: number) {
   const soon = now + ROOM_MS;
-  return { _id: { $in: [...ids] }, dueAt: { $gt: 0, $lte: soon }, $or: [{ lockedUntil: null }, { lockedUntil: { $lte: soon } }] };
+  return { _id: { $in: [...ids] }, dueAt: { $gt: 0 }, $or: [{ lockedUntil: null }, { lockedUntil: { $lte: soon } }] };
 }
 
 /** The whole document as it is to be: $$NOW is known in an expression, and in no filter. */
@@ -63,7 +64,7 @@ function claimUpdate({ claimId, worker, leaseMs, alone }: ClaimRequest): Express
   return { $cond: [{ $and: claimable }, { $mergeObjects: ['$$ROOT', leased] }, '$$ROOT'] };
 }
 
-/** @param read the server's time after the claim, or a little before */
+/** @param read the server's time after the claim */
 function judge(request: ClaimRequest, documents: ReadonlyMap<string, Claimed>, read: number): ClaimResult {
   const claimed: WorkRecord[] = [];
   const refused: Refusal[] = [];
