@@ -1,10 +1,17 @@
 import type { Drill } from './drill.js';
 import { brokerRestart } from './drills/broker-restart.js';
+import { clockJump } from './drills/clock-jump.js';
+import { lostReply } from './drills/lost-reply.js';
+import { poison } from './drills/poison.js';
 import { redisRestart } from './drills/redis-restart.js';
+import { reset } from './drills/reset.js';
 import { rollingRestart } from './drills/rolling-restart.js';
 import { scaleUpDown } from './drills/scale-up-down.js';
+import { slow } from './drills/slow.js';
+import { slowProvider } from './drills/slow-provider.js';
 import { storeDown } from './drills/store-down.js';
 import { storeRestart } from './drills/store-restart.js';
+import { thunderingHerd } from './drills/thundering-herd.js';
 import { workerCrash } from './drills/worker-crash.js';
 import { zombie } from './drills/zombie.js';
 
@@ -29,4 +36,11 @@ export const DRILLS: readonly Drill[] = [
   storeDown,
   rollingRestart,
   scaleUpDown,
+  lostReply,
+  reset,
+  slow,
+  clockJump,
+  poison,
+  slowProvider,
+  thunderingHerd,
 ];
