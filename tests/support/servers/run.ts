@@ -11,6 +11,7 @@ const HELP = `npm run servers [-- <command>]
   (none)              starts MongoDB, RabbitMQ and Redis on 127.0.0.1, on their usual ports (27017, 5672 with management on
                       15672, 6379) or the next free ones, and stops them on Ctrl-C. Their data stay in data/servers/.
                       While they run, data/servers.env tells their addresses to \`npm run cluster\`.
+  --only <servers>    starts these alone, e.g. --only redis,rabbitmq
   status              what runs, and where
   stop <server>       as a person would stop it      } mongodb, rabbitmq or redis; from another
   kill <server>       kill -9                        } terminal, while they run
@@ -33,7 +34,9 @@ type Servers = ReadonlyMap<string, OwnServer>;
 
 async function main(argv: readonly string[]): Promise<number> {
   const [verb, name] = argv;
-  if (verb === undefined) return serve();
+  if (verb === undefined) return serve(USUAL);
+  const only = verb === '--only' ? USUAL.filter(([each]) => name?.split(',').includes(each)) : [];
+  if (only.length > 0) return serve(only);
   if (verb === '--help' || verb === 'help') {
     console.log(HELP);
     return 0;
@@ -52,7 +55,7 @@ async function main(argv: readonly string[]): Promise<number> {
   return answer.ok ? 0 : 1;
 }
 
-async function serve(): Promise<number> {
+async function serve(wanted: typeof USUAL): Promise<number> {
   if ((await command(DIRECTORY, { verb: 'status', name: '' })) !== null) {
     console.error('They run already: `npm run servers -- status`.');
     return 1;
@@ -60,7 +63,7 @@ async function serve(): Promise<number> {
   const asked = stopSignal();
   await mkdir(DIRECTORY, { recursive: true });
   const servers = new Map<string, OwnServer>();
-  const starts = USUAL.map(async ([name, port]) => {
+  const starts = wanted.map(async ([name, port]) => {
     const server = await start(name, port);
     servers.set(name, server);
     console.log(line(name, server));
@@ -69,7 +72,7 @@ async function serve(): Promise<number> {
   let code = 0;
   if (failed === undefined) {
     const control = await listen(DIRECTORY, (verb, name) => obey(servers, verb, name));
-    const settings = USUAL.map(([name, , setting]) => `${setting}=${servers.get(name)?.uri}`);
+    const settings = wanted.map(([name, , setting]) => `${setting}=${servers.get(name)?.uri}`);
     await writeFile(ENV_FILE, `# Written by npm run servers, and removed when it ends.\n${settings.join('\n')}\n`);
     console.log(
       `\n${settings.map((each) => `export ${each}`).join('\n')}\n\nWritten to ${ENV_FILE} too. Ctrl-C stops them; their data stay in ${DIRECTORY}/.`,
