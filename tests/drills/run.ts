@@ -118,7 +118,8 @@ async function one(drill: Drill, { given, seed, parent, json }: Arguments): Prom
     say(json ? JSON.stringify(result) : `\n${scorecard(result)}\n`);
     return result;
   } catch (error) {
-    process.stderr.write(`drill: ${drill.name}: ${error instanceof Error ? error.message : String(error)}\n`);
+    // A drill that could not be carried through is a fault of the drill or of the machine: where, matters.
+    process.stderr.write(`drill: ${drill.name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
     return null;
   }
 }

@@ -106,9 +106,9 @@ const PUT_OFF_MS = 40_000;
 
 /** Whatever a process held unacknowledged is handed back when it ends: afterwards the broker's own count is the whole truth. */
 async function wakeUpsAtTheEnd(stage: Stage): Promise<{ readonly waiting: number; readonly disorderly: readonly string[] }> {
-  await until(PUT_OFF_MS + stage.leaseMs, async () => (await leftInQueues(stage.servers.rabbitmq)).waiting === 0);
+  await until(PUT_OFF_MS + stage.leaseMs, async () => (await leftInQueues(stage.servers.rabbitmq)) === 0);
   const disorderly = await stage.endMembers();
-  const { waiting } = await leftInQueues(stage.servers.rabbitmq);
+  const waiting = await leftInQueues(stage.servers.rabbitmq);
   return { waiting, disorderly };
 }
 

@@ -1,32 +1,22 @@
 import { connect } from 'amqplib';
+import { topologyOf } from '../../../src/adapters/rabbitmq/topology.js';
 import type { OwnServer } from '../../support/servers/own.js';
 
-interface Left {
-  /** Ready to be handed out, in every queue there is, those of delays included. */
-  readonly waiting: number;
-  readonly consumers: number;
-}
+/** RABBITMQ_CONSUMER_GROUP where nobody sets it. */
+const GROUP = 'notification-workers';
 
-/** Asks the broker itself, not the fleet. With no consumer left nothing can be unacknowledged: what had been is waiting again. */
-export async function leftInQueues({ uri, ports }: OwnServer): Promise<Left> {
-  const { username, password } = new URL(uri);
-  const response = await fetch(`http://127.0.0.1:${ports[3]}/api/queues?columns=name`, {
-    headers: { authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}` },
-    signal: AbortSignal.timeout(10_000),
-  });
-  if (!response.ok) throw new Error(`RabbitMQ's management answered ${response.status}`);
-  const queues = (await response.json()) as readonly { readonly name: string }[];
+/**
+ * Wake-ups that wait to be handed out, in every queue of the fleet, those of delays included. Asks the broker itself, not the
+ * fleet. With no consumer left nothing can be unacknowledged: what had been is waiting again.
+ */
+export async function leftInQueues({ uri }: OwnServer): Promise<number> {
+  const { normal, urgent, delays } = topologyOf(GROUP);
   const connection = await connect(uri);
   try {
     const channel = await connection.createChannel();
     let waiting = 0;
-    let consumers = 0;
-    for (const { name } of queues) {
-      const told = await channel.checkQueue(name);
-      waiting += told.messageCount;
-      consumers += told.consumerCount;
-    }
-    return { waiting, consumers };
+    for (const name of [normal, urgent, ...delays.map((delay) => delay.name)]) waiting += (await channel.checkQueue(name)).messageCount;
+    return waiting;
   } finally {
     await connection.close();
   }
