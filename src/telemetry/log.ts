@@ -1,4 +1,5 @@
 import { pino, stdSerializers } from 'pino';
+import { SignalboxError } from '../errors.js';
 import type { Fact } from '../ports/watch.js';
 import { redacted } from './redact.js';
 
@@ -21,28 +22,9 @@ export function createLog(options: { readonly level: string; readonly worker: st
  */
 export function logFact(log: Log, fact: Fact): void {
   switch (fact.kind) {
-    case 'settled': {
-      const { record, delivery } = fact;
-      const line = {
-        requestId: record.correlation.requestId,
-        tenant: record.tenant,
-        workload: record.workload,
-        recordId: record.id,
-        deliveryId: delivery.id,
-        operationId: delivery.operationId,
-        channel: delivery.channel,
-        status: delivery.status,
-        reason: delivery.reason,
-        attempts: delivery.attempts,
-        claims: record.claims,
-        code: delivery.failure?.code,
-        dueAt: delivery.dueAt === null ? undefined : new Date(delivery.dueAt).toISOString(),
-        sinceAcceptMs: Math.round(fact.sinceAcceptMs),
-      };
-      if (delivery.status === 'dead' || delivery.status === 'held') log.warn(line, `delivery ${delivery.status}`);
-      else log.info(line, `delivery ${delivery.status}`);
+    case 'settled':
+      logSettled(log, fact);
       return;
-    }
     case 'fenced':
       log.warn(
         { requestId: fact.record.correlation.requestId, recordId: fact.record.id, during: fact.during },
@@ -56,7 +38,7 @@ export function logFact(log: Log, fact: Fact): void {
       if (fact.first !== true) log.warn({ breaker: fact.name, state: fact.state }, `circuit breaker ${fact.state}`);
       return;
     case 'trouble':
-      log.error({ where: fact.where, err: fact.error }, 'trouble: will be tried again');
+      logTrouble(log, fact.where, fact.error);
       return;
     case 'accepted':
     case 'published':
@@ -65,4 +47,33 @@ export function logFact(log: Log, fact: Fact): void {
     case 'wake-up-settled':
       log.trace({ fact: fact.kind }, fact.kind);
   }
+}
+
+function logSettled(log: Log, fact: Extract<Fact, { kind: 'settled' }>): void {
+  const { record, delivery } = fact;
+  const line = {
+    requestId: record.correlation.requestId,
+    tenant: record.tenant,
+    workload: record.workload,
+    recordId: record.id,
+    deliveryId: delivery.id,
+    operationId: delivery.operationId,
+    channel: delivery.channel,
+    status: delivery.status,
+    reason: delivery.reason,
+    attempts: delivery.attempts,
+    claims: record.claims,
+    code: delivery.failure?.code,
+    dueAt: delivery.dueAt === null ? undefined : new Date(delivery.dueAt).toISOString(),
+    sinceAcceptMs: Math.round(fact.sinceAcceptMs),
+  };
+  if (delivery.status === 'dead' || delivery.status === 'held') log.warn(line, `delivery ${delivery.status}`);
+  else log.info(line, `delivery ${delivery.status}`);
+}
+
+/** A server that is away is no mistake of ours: a line says so, and nobody needs the way through the code to it. */
+function logTrouble(log: Log, where: string, error: unknown): void {
+  if (error instanceof SignalboxError && error.retryable)
+    log.warn({ where, code: error.code, detail: error.message }, 'trouble: will be tried again');
+  else log.error({ where, err: error }, 'trouble: will be tried again');
 }

@@ -46,6 +46,11 @@ const PLANTED: readonly (readonly [path: string, imports: string, rule: string])
   ['src/ingress/pino.ts', 'pino', 'telemetry-libraries'],
   ['src/pipeline/counts.ts', 'prom-client', 'telemetry-libraries'],
   ['src/ingress/smtp.ts', 'smtp-server', 'receivers-in-sink'],
+  ['src/pipeline/mongo.ts', 'mongoose', 'mongodb-in-mongo'],
+  ['src/wire/redis.ts', 'ioredis', 'redis-in-its-adapter'],
+  ['src/pipeline/amqp.ts', 'amqplib', 'amqp-in-its-adapter'],
+  ['src/pipeline/limits.ts', 'rate-limiter-flexible', 'limits-in-ingress'],
+  ['src/cli/migrate.ts', '../wire.js', 'migrate-opens-the-store'],
   ['src/wire.ts', 'commander', 'terminal-in-cli'],
   ['src/workloads/jobs/http.ts', 'express', 'http-in-ingress'],
 ];
