@@ -78,7 +78,7 @@ install_all() {
 }
 
 run() {
-  local data=/srv/$NAME postgres ferretdb='' options="-p $PGPORT"
+  local data=/srv/$NAME postgres ferretdb='' options="-p $PGPORT -c recovery_init_sync_method=syncfs"
   if [ ! -e "$ROOT$data/.complete" ]; then rm -rf "$ROOT$data"; cp -a "$ROOT/srv/template" "$ROOT$data"; fi
   rm -f "$ROOT$data/postmaster.pid" "$ROOT/tmp/.s.PGSQL.$PGPORT" "$ROOT/tmp/.s.PGSQL.$PGPORT.lock" # what a SIGKILL leaves behind
   [ "${FAST:-0}" = 1 ] && options="$options -c fsync=off -c full_page_writes=off"
