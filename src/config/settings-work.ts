@@ -118,7 +118,10 @@ export const WORK = {
   failpoint: setting({
     env: 'FAILPOINT',
     kind: optional(
-      text('poison, or a failpoint and how often it is passed before it kills, e.g. after-send:17', /^(poison|(before|after)-[a-z]+(:[1-9]\d{0,8})?)$/),
+      text(
+        'poison, or a failpoint and how often it is passed before it kills, e.g. after-send:17',
+        /^(poison|(before|after)-[a-z]+(:[1-9]\d{0,8})?)$/,
+      ),
     ),
     default: null,
     defaultText: 'none',

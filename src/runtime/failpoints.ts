@@ -3,6 +3,7 @@ import type { Channel } from '../ports/channel.js';
 import type { Outbox } from '../ports/outbox.js';
 import type { TakenWakeUp, WakeUpQueue } from '../ports/queue.js';
 import type { Change, RecordStore } from '../ports/store.js';
+import { POISON, poisoned } from './poison.js';
 
 /**
  * The moments at which a drill can have the process killed, in the order in which an item passes them. Each lies
@@ -59,10 +60,11 @@ function killSelf(): void {
  * be armed. @throws SignalboxError for a name that is none
  */
 export function fuse(spec: string | null, die: () => void = killSelf): Hit | null {
-  if (spec === null) return null;
+  if (spec === null || spec === POISON) return null;
   const [text, times = '1'] = spec.split(':');
   const fatal = FAILPOINTS.find((name) => name === text);
-  if (fatal === undefined) throw new SignalboxError('invalid-request', `FAILPOINT: ${text} is none of ${FAILPOINTS.join(', ')}`);
+  if (fatal === undefined)
+    throw new SignalboxError('invalid-request', `FAILPOINT: ${text} is none of ${[...FAILPOINTS, POISON].join(', ')}`);
   let left = Number(times);
   return (name) => {
     if (name !== fatal) return;
@@ -77,8 +79,9 @@ export function armPorts<P extends Ports>(spec: string | null, ports: P): P {
   return hit === null ? ports : { ...ports, ...armedPorts(ports, hit) };
 }
 
-/** The same channels, as {@link armPorts}. */
+/** The same channels, as {@link armPorts}; with `poison` they do harm where a recipient asks for it. */
 export function armChannels(spec: string | null, channels: readonly ClosableChannel[]): readonly ClosableChannel[] {
+  if (spec === POISON) return channels.map((channel) => poisoned(channel));
   const hit = fuse(spec);
   return hit === null ? channels : channels.map((channel) => armedChannel(channel, hit));
 }
