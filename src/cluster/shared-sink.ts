@@ -6,6 +6,8 @@ interface Addresses {
   readonly smtpPort: number;
 }
 
+const LOAD_TEST_PORT = 3099;
+
 /** The development sink that all processes send to. Its addresses stay the same when it is started again. */
 export class SharedSink {
   readonly spec: ProcessSpec;
@@ -35,7 +37,8 @@ export class SharedSink {
     const allowed = isSet(variables, 'WEBHOOK_ALLOW') ? `${variables['WEBHOOK_ALLOW']},` : '';
     return {
       SMTP_URL: `smtp://127.0.0.1:${smtpPort}`,
-      WEBHOOK_ALLOW: `${allowed}127.0.0.1:${port},localhost:${port}`,
+      // Besides the sink, where `npm run load-test` receives.
+      WEBHOOK_ALLOW: `${allowed}127.0.0.1:${port},localhost:${port},127.0.0.1:${LOAD_TEST_PORT}`,
       // It absorbs a repeat under the same key, and the settings cannot know that.
       ...(isSet(variables, 'SMS_URL') ? {} : { SMS_URL: `${httpUrl}/sink/sms`, SMS_EFFECT_CLASS: 'idempotent' }),
       ...(isSet(variables, 'PUSH_URL') ? {} : { PUSH_URL: `${httpUrl}/sink/push`, PUSH_EFFECT_CLASS: 'idempotent' }),

@@ -45,7 +45,7 @@ describe('A supervisor', () => {
       SMS_URL: `${page}/sms`,
       SMS_EFFECT_CLASS: 'idempotent',
       PUSH_URL: 'https://push.example.org',
-      WEBHOOK_ALLOW: `10.0.0.0/8,127.0.0.1:${port},localhost:${port}`,
+      WEBHOOK_ALLOW: `10.0.0.0/8,127.0.0.1:${port},localhost:${port},127.0.0.1:3099`,
     });
   });
 

@@ -10,27 +10,32 @@ interface Waiting<Item, Result> {
 export type WriteBatch<Item, Result> = (items: readonly Item[]) => Promise<readonly (Result | SignalboxError)[]>;
 
 /**
- * Gathers writes into batches: those of one turn of the event loop when nothing is under way, else those that come until
- * the batch before is answered. One batch at a time, in the order of the calls, so that the busier the store is, the more
- * writes share a round trip.
+ * Gathers writes into batches: those of one turn of the event loop while there is a lane free, else those that come until
+ * a batch before is answered. So many lanes, so many batches under way: the busier the store is, the more writes share a
+ * round trip. Batches begin in the order of the calls; with several lanes they may end in another.
  */
 export class Gather<Item, Result> {
   readonly #write: WriteBatch<Item, Result>;
   readonly #most: number;
+  readonly #lanes: number;
   #waiting: Waiting<Item, Result>[] = [];
-  #busy = false;
+  #busy = 0;
 
-  /** @param most items of one batch */
-  constructor(most: number, write: WriteBatch<Item, Result>) {
+  /**
+   * @param most items of one batch
+   * @param lanes batches at a time
+   */
+  constructor(most: number, write: WriteBatch<Item, Result>, lanes = 1) {
     this.#most = most;
     this.#write = write;
+    this.#lanes = lanes;
   }
 
   add(item: Item): Promise<Result> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, resolve, reject });
-      if (this.#busy) return;
-      this.#busy = true;
+      if (this.#busy >= this.#lanes) return;
+      this.#busy += 1;
       setImmediate(() => void this.#flush());
     });
   }
@@ -47,7 +52,7 @@ export class Gather<Item, Result> {
         for (const { reject } of [...batch, ...behind]) reject(error);
       }
     }
-    this.#busy = false;
+    this.#busy -= 1;
   }
 }
 

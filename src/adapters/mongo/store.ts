@@ -22,6 +22,8 @@ import { NOW } from './now.js';
 import type { ServerClock } from './server-clock.js';
 
 /** Records of one batch: beyond this a batch saves little, and those in it wait for each other. */
+/** While one batch is read back, the next is written. */
+const LANES = 2;
 const BATCH = 100;
 
 /** `RecordStore` on MongoDB: each write is one conditional update of one document, many of them to a command. */
@@ -34,8 +36,8 @@ export class MongoStore implements RecordStore {
   constructor(run: Notifications, clock: ServerClock) {
     this.#run = run;
     this.#clock = clock;
-    this.#accepts = new Gather(BATCH, (drafts) => acceptBatch(run, clock, drafts));
-    this.#commits = new Gather(BATCH, (commits) => commitBatch(run, commits));
+    this.#accepts = new Gather(BATCH, (drafts) => acceptBatch(run, clock, drafts), LANES);
+    this.#commits = new Gather(BATCH, (commits) => commitBatch(run, commits), LANES);
   }
 
   accept(drafts: readonly Draft[]): Promise<readonly AcceptResult[]> {
