@@ -59,7 +59,7 @@ export const STEPS: readonly Step[] = [
 export const REQUIRED_INDEXES: readonly Index[] = [...WRITING, ...SMALL_INDEXES, ...READ_INDEXES];
 
 /** A step that makes indexes, and drops them on the way down. */
-export function indexStep(number: number, name: string, indexes: readonly Index[]): Step {
+function indexStep(number: number, name: string, indexes: readonly Index[]): Step {
   return { number, name, up: indexes.map(creation), down: indexes.map(removal).reverse() };
 }
 
