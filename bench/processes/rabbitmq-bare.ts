@@ -18,9 +18,9 @@ async function publish({ items }: RabbitPass): Promise<Spent> {
     let sent = 0;
     let confirmed = 0;
     const onConfirm = (error: unknown): void => {
-      if (error !== null) return reject(error instanceof Error ? error : new Error(String(error)));
       confirmed += 1;
-      if (confirmed === items) resolve();
+      if (error !== null) reject(error instanceof Error ? error : new Error(String(error)));
+      else if (confirmed === items) resolve();
       else fill();
     };
     const fill = (): void => {
@@ -43,7 +43,10 @@ async function consume({ items }: RabbitPass): Promise<Spent> {
   await new Promise<void>((resolve, reject) => {
     let unacked = 0;
     const onMessage = (message: { content: Buffer } | null): void => {
-      if (message === null) return reject(new Error('the queue is gone'));
+      if (message === null) {
+        reject(new Error('the queue is gone'));
+        return;
+      }
       seen.tick(seqOf((JSON.parse(message.content.toString()) as { id: string }).id));
       unacked += 1;
       if (unacked === ACKED_TOGETHER || seen.complete) {

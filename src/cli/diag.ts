@@ -56,7 +56,10 @@ function show(health: readonly Said<Health>[], stats: readonly Said<Resources>[]
   const limit = known.reduce((total, { database }) => total + database.limit, 0);
   print(`\nconnections to the store: ${sum}, at most ${limit}`);
   const queue = known.find(({ queue }) => queue.depth !== null)?.queue;
-  if (queue === undefined) return print('queue: nobody can tell');
+  if (queue === undefined) {
+    print('queue: nobody can tell');
+    return;
+  }
   const oldest = queue.oldestDueMs === null ? 'unknown' : `${Math.round(queue.oldestDueMs)} ms`;
   print(`queue: ${queue.depth} waiting, ${queue.unacked} taken, ${queue.consumers} consumers`);
   print(`open records: ${queue.open ?? 'unknown'}, the oldest overdue by ${oldest}`);

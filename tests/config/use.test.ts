@@ -7,7 +7,9 @@ const COMPOSITION = ['src/wire.ts', ...readdirSync('src/wire').map((name) => `sr
   .map((path) => readFileSync(path, 'utf8'))
   .join('\n');
 
-const read = Object.keys(loadConfig({})).filter((name) => new RegExp(`\\bconfig\\.${name}\\b|\\b${name}\\b[^;{}]*\\}: Config`).test(COMPOSITION));
+const read = Object.keys(loadConfig({})).filter((name) =>
+  new RegExp(`\\bconfig\\.${name}\\b|\\b${name}\\b[^;{}]*\\}: Config`).test(COMPOSITION),
+);
 
 test('Every setting that is said to have an effect is read where the program is put together', () => {
   expect(Object.keys(loadConfig({})).filter((name) => !read.includes(name))).toEqual([]);
