@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
-import type { GenericContainer, StartedTestContainer } from 'testcontainers';
+import type { GenericContainer, StartedTestContainer, WaitStrategy } from 'testcontainers';
 import { watchdog } from './guard.js';
 import type { OwnOptions, OwnServer } from './own.js';
 import { freePorts } from './ports.js';
@@ -37,10 +37,18 @@ const IMAGES: Readonly<Partial<Record<ServerName, Image>>> = {
     data: '/data',
     shape: (container) =>
       container.withCommand([
-        ...['redis-server', '--save', '', '--appendonly', 'yes', '--appendfsync', 'always'],
+        ...['redis-server', '--protected-mode', 'no', '--save', '', '--appendonly', 'yes', '--appendfsync', 'always'],
         ...['--maxmemory-policy', 'noeviction', '--maxmemory', process.env['REDIS_MAX_MEMORY'] ?? '2gb'],
       ]),
   },
+};
+
+/** The library need not wait, by programs that an image may lack: we ask as a client would. */
+const AT_ONCE: WaitStrategy = {
+  waitUntilReady: async () => {},
+  withStartupTimeout: () => AT_ONCE,
+  isStartupTimeoutSet: () => true,
+  getStartupTimeout: () => 0,
 };
 
 /** Does a Docker engine answer? Its client program knows where to ask. */
@@ -71,7 +79,7 @@ export async function startContainer(name: ServerName, options: OwnOptions = {})
   const shaped = image
     .shape(new GenericContainer(image.image))
     .withExposedPorts(...image.ports.map((container, index) => ({ container, host: ports[index] ?? 0 })))
-    .withWaitStrategy(name === 'rabbitmq' ? Wait.forLogMessage('Server startup complete') : Wait.forListeningPorts())
+    .withWaitStrategy(name === 'rabbitmq' ? Wait.forLogMessage('Server startup complete') : AT_ONCE)
     .withStartupTimeout(recipes[name].readyWithinMs);
   if (options.dataDir !== undefined) {
     await mkdir(options.dataDir, { recursive: true });
