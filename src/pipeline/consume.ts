@@ -9,7 +9,7 @@ import type { Breakers } from './breaker.js';
 import { type DeliverDeps, deliver } from './deliver.js';
 import { dueOf } from './envelope.js';
 import { createLeaseKeeper, type Lease, type LeaseKeeper } from './lease.js';
-import { Notes, takenOver } from './notes.js';
+import { lostAgain, Notes, takenOver } from './notes.js';
 import { createPlaces } from './places.js';
 import { createRates, type Rates } from './rates.js';
 import type { PipelineSettings } from './settings.js';
@@ -58,14 +58,20 @@ export function createConsumer(deps: ConsumerDeps): Consumer {
   return new Worker(deps);
 }
 
+/** To be run alone. With its lease where it was claimed before it was found out. */
+interface Suspect {
+  readonly wakeUp: TakenWakeUp;
+  readonly lease: Lease | null;
+}
+
 class Worker implements Consumer {
   readonly #deps: ConsumerDeps;
   readonly #leases: LeaseKeeper;
   readonly #deliverDeps: DeliverDeps;
   #consumption: Consumption | undefined;
   #waiting: TakenWakeUp[] = [];
-  /** Claimed again and again without getting anywhere: each runs alone. */
-  #suspects: TakenWakeUp[] = [];
+  /** Claimed, or lost with its worker, again and again: each runs alone. */
+  #suspects: Suspect[] = [];
   #busy = 0;
   #alone = false;
   #claiming = false;
@@ -115,7 +121,8 @@ class Worker implements Consumer {
         this.#alone = true;
         this.#busy += 1;
         // Refused, it leaves nothing to wait for: go on here, since nobody else will.
-        await this.#claimAndRun([suspect], true);
+        if (suspect.lease === null) await this.#claimAndRun([suspect.wakeUp], true);
+        else void this.#run(suspect.wakeUp, suspect.lease);
       } else if (this.#waiting.length > 0 && this.#suspects.length === 0) {
         const batch = this.#waiting.splice(0, this.#deps.settings.batchSize);
         this.#busy += batch.length;
@@ -134,9 +141,14 @@ class Worker implements Consumer {
   }
 
   #handBackWaiting(): void {
-    for (const wakeUp of [...this.#waiting, ...this.#suspects]) this.#settle(wakeUp, 'release');
-    this.#waiting = [];
-    this.#suspects = [];
+    const suspects = this.#suspects.splice(0);
+    const leaseless = suspects.filter(({ lease }) => lease === null).map(({ wakeUp }) => wakeUp);
+    for (const wakeUp of [...this.#waiting.splice(0), ...leaseless]) this.#settle(wakeUp, 'release');
+    for (const { wakeUp, lease } of suspects) {
+      if (lease === null) continue;
+      this.#busy += 1;
+      void this.#run(wakeUp, lease);
+    }
   }
 
   #settle(wakeUp: TakenWakeUp, how: 'ack' | 'release', delayMs = 0): void {
@@ -172,7 +184,10 @@ class Worker implements Consumer {
       const [wakeUp, ...doubles] = byKey.get(keyOf(record)) ?? [];
       byKey.delete(keyOf(record));
       for (const double of doubles) this.#settleRefused(double, null, claim.now);
-      if (wakeUp !== undefined) void this.#run(wakeUp, this.#leases.hold(record, this.#deps.worker, sentAt, claim.now));
+      if (wakeUp === undefined) continue;
+      const lease = this.#leases.hold(record, this.#deps.worker, sentAt, claim.now);
+      if (alone || !lostAgain(record)) void this.#run(wakeUp, lease);
+      else this.#setAside({ wakeUp, lease });
     }
     for (const refusal of claim.refused) {
       for (const wakeUp of byKey.get(keyOf(refusal)) ?? []) this.#settleRefused(wakeUp, refusal, claim.now);
@@ -180,6 +195,12 @@ class Worker implements Consumer {
     }
     // A store that says nothing about a key has broken its contract; the wake-up is not lost over it.
     for (const forgotten of byKey.values()) for (const wakeUp of forgotten) this.#settleRefused(wakeUp, null, claim.now);
+  }
+
+  /** What shared a worker with poison comes back with it, and would be lost with it until its attempts were used up. */
+  #setAside(suspect: Suspect): void {
+    this.#suspects.push(suspect);
+    this.#done();
   }
 
   async #claim(batch: readonly TakenWakeUp[], alone: boolean): Promise<ClaimResult | null> {
@@ -199,7 +220,7 @@ class Worker implements Consumer {
   #settleRefused(wakeUp: TakenWakeUp, refusal: Refusal | null, now: number): void {
     switch (refusal?.why) {
       case 'suspect':
-        this.#suspects.push(wakeUp);
+        this.#suspects.push({ wakeUp, lease: null });
         break;
       case 'missing':
       case 'at-rest':

@@ -1,5 +1,6 @@
 import type { Outcome } from '../ports/channel.js';
 import type { Delivery, Detail, LedgerEntry, RecordEvent, WorkRecord } from '../ports/record.js';
+import { SUSPECT_AFTER } from '../ports/store.js';
 import type { Lease } from './lease.js';
 
 /** What the holder of a lease writes down, in its own name and by the store's clock. */
@@ -36,6 +37,14 @@ export class Notes {
 /** Whether a record just claimed was held by somebody who left without a word. */
 export function takenOver(record: WorkRecord): boolean {
   return record.barrenClaims > 1 || record.deliveries.some((delivery) => delivery.intentAt !== null);
+}
+
+/**
+ * Whether a record just claimed was lost in the middle of a call, and not for the first time: it may kill its worker, or have
+ * been beside what does. An intent that is open on purpose, to be asked about, is none that was lost.
+ */
+export function lostAgain({ deliveries }: WorkRecord): boolean {
+  return deliveries.some(({ status, intentAt, attempts }) => status === 'processing' && intentAt !== null && attempts >= SUSPECT_AFTER);
 }
 
 /** The entry with what the provider said. */
