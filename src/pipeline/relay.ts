@@ -16,6 +16,9 @@ const DEPTH_CHECK_MS = 1000;
 const PATIENCE = 10;
 /** After trouble with store or queue, the sweeper looks again this soon. */
 const TROUBLE_PAUSE_MS = 1000;
+/** What was published without an answer is there all the same, and comes once more: until one is heard, so few are tried. */
+const TRIED_AFTER_TROUBLE = 10;
+const MORE_EACH_TIME = 5;
 const EXPECTED_AT_MOST = 1000;
 /** Expectations closer together than this are one. */
 const EXPECT_GRAIN_MS = 50;
@@ -102,6 +105,7 @@ function createSweeper(deps: Deps, publish: (wakeUps: readonly PendingWakeUp[]) 
   const behind = createDepthCheck(deps);
   const own = createExpectations();
   let scanAt = Number.NEGATIVE_INFINITY;
+  let most = SCAN_LIMIT;
 
   const sweep = async (): Promise<number> => {
     try {
@@ -113,13 +117,15 @@ function createSweeper(deps: Deps, publish: (wakeUps: readonly PendingWakeUp[]) 
       // What is put off from here on is looked for anew.
       scanAt = Number.POSITIVE_INFINITY;
       own.forget(now);
-      const scan = await outbox.due(SCAN_LIMIT, settings.republishAfterMs * ((await behind()) ? PATIENCE : 1));
+      const scan = await outbox.due(most, settings.republishAfterMs * ((await behind()) ? PATIENCE : 1));
       if (scan.wakeUps.length > 0) await publish(scan.wakeUps);
+      most = Math.min(SCAN_LIMIT, most * MORE_EACH_TIME);
       const sleepMs = Math.min(scan.nextInMs ?? settings.pollIntervalMs, settings.pollIntervalMs);
       scanAt = Math.min(scanAt, clock.monotonic() + sleepMs);
       if (sleepMs === 0) own.add(now);
       return onDuty ? sleepMs : Math.min(own.next() - clock.monotonic(), DUTY_CHECK_MS);
     } catch (error) {
+      most = TRIED_AFTER_TROUBLE;
       scanAt = Number.NEGATIVE_INFINITY;
       own.add(clock.monotonic());
       watch({ kind: 'trouble', where: 'sweeper', error });

@@ -2,19 +2,21 @@ import { describe, expect, test } from '@jest/globals';
 import { createRelay } from '../../src/pipeline/relay.js';
 import type { PipelineSettings } from '../../src/pipeline/settings.js';
 import type { WakeUp } from '../../src/ports/queue.js';
+import { HandClock } from '../support/hand-clock.js';
 
 const REPUBLISH_MS = 10_000;
 const settings = { pollIntervalMs: 1000, republishAfterMs: REPUBLISH_MS } as PipelineSettings;
 
+const WAKE_UP = { tenant: 'default', id: 'r', workload: 'notifications', priority: 'normal', userId: null, version: 1 } as const;
+
 /** One sweep over an outbox in which a record was published `publishedMs` ago and is still due; gives what was published. */
 async function sweep(publishedMs: number, depth: () => Promise<{ waiting: number; taken: number }>): Promise<readonly WakeUp[]> {
-  const wakeUp = { tenant: 'default', id: 'r', workload: 'notifications', priority: 'normal', userId: null, version: 1 } as const;
   const published: WakeUp[] = [];
   let now = 0;
   const swept = new Promise<void>((resolve) => {
     const relay = createRelay({
       outbox: {
-        due: async (_limit, republishAfterMs) => ({ wakeUps: publishedMs >= republishAfterMs ? [wakeUp] : [], nextInMs: null }),
+        due: async (_limit, republishAfterMs) => ({ wakeUps: publishedMs >= republishAfterMs ? [WAKE_UP] : [], nextInMs: null }),
         published: async () => {},
       },
       queue: {
@@ -57,5 +59,36 @@ describe('The sweeper', () => {
 
   test('goes on where the queue does not say how much waits in it', async () => {
     expect(await sweep(REPUBLISH_MS, () => Promise.reject(new Error('away')))).toHaveLength(1);
+  });
+
+  test('tries few while no answer comes from the queue, which may have them all, and soon all again when one does', async () => {
+    const asked: number[] = [];
+    const clock = new HandClock();
+    const relay = createRelay({
+      outbox: {
+        due: async (limit) => {
+          asked.push(limit);
+          return { wakeUps: [WAKE_UP], nextInMs: 0 };
+        },
+        published: async () => {},
+      },
+      queue: {
+        publish: () => (asked.length <= 3 ? Promise.reject(new Error('no answer')) : Promise.resolve()),
+        consume: () => ({ stop: async () => {} }),
+        depth: async () => ({ waiting: 0, taken: 0 }),
+      },
+      clock,
+      timers: clock,
+      watch: () => {},
+      settings,
+      worker: 'w',
+    });
+    relay.start();
+    while (asked.length < 8) {
+      clock.advance(500);
+      await new Promise(setImmediate);
+    }
+    await relay.stop();
+    expect(asked.slice(0, 8)).toEqual([500, 10, 10, 10, 50, 250, 500, 500]);
   });
 });
