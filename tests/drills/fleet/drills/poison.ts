@@ -9,8 +9,8 @@ import { firstEffects } from '../times.js';
 const BLOCK_MS = 7_000;
 const KINDS = ['throws', 'exits', 'kills', 'hangs', `blocks-${BLOCK_MS}`] as const;
 /** The first of them comes when the load is steady; then one every so many. */
-const FIRST = 80;
-const EVERY = 15;
+const FIRST = 40;
+const EVERY = 10;
 const LOOK_MS = 200;
 const DEAD_WITHIN_MS = 120_000;
 

@@ -5,9 +5,9 @@ import type { Stage } from '../stage.js';
 import { mostInASecond } from '../times.js';
 
 /** Webhooks a second over the whole fleet. */
-const LIMIT = 40;
+const LIMIT = 20;
 /** So many seconds' worth of the load are all due in the same second. */
-const HERD_S = 30;
+const HERD_S = 25;
 /** They are offered so much faster than the load. */
 const FASTER = 5;
 /** Time for the last of them to be accepted before they fall due. */
@@ -21,7 +21,7 @@ let dueAt: number | null = null;
 export const thunderingHerd: Drill = {
   name: 'thundering-herd',
   about: `${HERD_S} seconds' worth of webhooks (--rate) are due in the same second: their receiver gets ${LIMIT}/s from the whole fleet`,
-  scale: { rate: 30 },
+  scale: { rate: 20 },
   settings: { WEBHOOK_RATE_PER_SECOND: String(LIMIT) },
   offerOf: (index, { run, sinkUrl }) => {
     if (dueAt === null) return offer(index, index % 2 === 0 ? 'sms' : 'push', { run, sinkUrl });
