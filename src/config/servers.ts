@@ -23,7 +23,7 @@ function mongoOf({ mongodbUri, databaseUrl, storeDriver }: Values): string | nul
   return mongodbUri ?? (databaseUrl !== null && isMongo(databaseUrl) ? databaseUrl : null);
 }
 
-export function isMongo(url: string): boolean {
+function isMongo(url: string): boolean {
   return /^mongodb(\+srv)?:/i.test(url);
 }
 
@@ -90,6 +90,6 @@ export function brokenServers(values: Values): string[] {
 }
 
 /** A process that leaves nothing to others. */
-export function doesAll(roles: readonly Role[]): boolean {
+function doesAll(roles: readonly Role[]): boolean {
   return (['api', 'worker', 'scheduler', 'janitor'] as const).every((role) => roles.includes(role));
 }

@@ -42,6 +42,14 @@ function forget(states: Map<string, State>, now: number): void {
   }
 }
 
+/** What another process found out; false where it changes nothing, or where a probe of our own is about to say something newer. */
+function takeOver(state: State, openUntil: number | null): boolean {
+  if (state.probing || (openUntil === null) === (state.openUntil === null)) return false;
+  state.openUntil = openUntil;
+  state.failures = 0;
+  return true;
+}
+
 /**
  * One circuit breaker per provider: closed → (failures in a row) → open → (after a while) half-open, where one call
  * tries → closed or open again. Kept in memory: after a restart the provider is simply tried. What a process finds out by
@@ -79,13 +87,8 @@ export function createBreakers(clock: Clock, settings: BreakerSettings, watch: W
 
   return {
     heard(provider, state, openMs) {
-      const known = stateOf(provider);
       const until = state === 'open' ? clock.monotonic() + Math.min(openMs, settings.breakerOpenMs) : null;
-      // A probe of our own is under way: its outcome is newer than what others saw.
-      if (known.probing || (until === null) === (known.openUntil === null)) return;
-      known.openUntil = until;
-      known.failures = 0;
-      watch({ kind: 'breaker', name: provider, state });
+      if (takeOver(stateOf(provider), until)) watch({ kind: 'breaker', name: provider, state });
     },
     enter(provider) {
       const state = stateOf(provider);
