@@ -7,11 +7,12 @@ import { Hold } from './hold.js';
 import { LastingChannel } from './lasting-channel.js';
 import type { Link } from './link.js';
 import type { Publisher } from './publisher.js';
-import { declareQueue, type Topology } from './topology.js';
+import { declareQueue, isConsumed, type Topology } from './topology.js';
 
 /** For urgent ones that are on their way: normal ones wait so long when more urgent ones than we may hold were there. */
 const MOMENT_MS = 25;
 const STOP_MS = 1000;
+const CHECK_MS = 5000;
 const URGENT = 'urgent';
 const NORMAL = 'normal';
 const SETTLED = Promise.resolve();
@@ -42,6 +43,7 @@ export class Consumer implements Consumption {
   #urgentHeld = 0;
   #handingOut = false;
   #moment: Timer | undefined;
+  #check: Timer | undefined;
   #stopped: Promise<void> | undefined;
 
   constructor(
@@ -116,10 +118,25 @@ export class Consumer implements Consumption {
       await channel.consume(queue, (message) => this.#arrived(channel, hold, lane, message), { consumerTag: lane });
       if (lane === URGENT) this.#expectUrgent();
     }
+    this.#checkSoon(channel);
+  }
+
+  /** Where a queue is deleted and made again at once, the broker may forget to tell, and we would wait for ever. */
+  #checkSoon(channel: Channel): void {
+    const { link, topology } = this.#deps;
+    this.#check?.cancel();
+    this.#check = link.timers.after(CHECK_MS, () => {
+      if (channel !== this.#live || this.#stopped !== undefined) return;
+      // Other processes' consumers hide that ours is gone; then they do the work.
+      within(link.timers, CHECK_MS, 'a look at the consumers', isConsumed(channel, topology))
+        .then((consumed) => (consumed ? this.#checkSoon(channel) : this.#channel.drop()))
+        .catch(() => channel === this.#live && this.#channel.drop());
+    });
   }
 
   #lost(channel: Channel): void {
     if (this.#live !== channel) return;
+    this.#check?.cancel();
     this.#hold?.die();
     this.#hold = null;
     this.#live = null;
@@ -130,7 +147,7 @@ export class Consumer implements Consumption {
   #arrived(channel: Channel, hold: Hold, lane: Lane, message: ConsumeMessage | null): void {
     if (message === null) {
       // The queue was deleted, or its broker is going: a new channel finds, or makes, another.
-      channel.close().catch(() => {});
+      if (channel === this.#live) this.#channel.drop();
       return;
     }
     const { deliveryTag } = message.fields;
@@ -178,6 +195,7 @@ export class Consumer implements Consumption {
 
   async #stop(): Promise<void> {
     this.#moment?.cancel();
+    this.#check?.cancel();
     for (const taken of [...this.#urgent.splice(0), ...this.#normal.splice(0)]) taken.giveBack();
     if (this.#handed === 0) {
       this.#hold?.flush();

@@ -5,7 +5,9 @@ import type { Link, OnLink } from './link.js';
 
 const AGAIN_FIRST_MS = 100;
 const AGAIN_LAST_MS = 2000;
-const CLOSE_MS = 1000;
+/** A broker in the middle of making or deleting a queue may let a question wait for ever. */
+const USE_MS = 10_000;
+const CLOSE_MS = 2000;
 
 /** Who uses a channel, as long as it lasts. */
 export interface ChannelUser<C extends Channel> {
@@ -24,6 +26,8 @@ export class LastingChannel<C extends Channel> implements OnLink {
   readonly #link: Link;
   readonly #user: ChannelUser<C>;
   #channel: C | null = null;
+  /** Asked to close. */
+  #dropped: C | null = null;
   #again: Timer | undefined;
   #failures = 0;
   #closed = false;
@@ -44,7 +48,7 @@ export class LastingChannel<C extends Channel> implements OnLink {
       channel.on('error', () => {});
       channel.on('close', () => this.#gone(channel, model));
       if (this.#closed) return this.drop();
-      await this.#user.use(channel);
+      await within(this.#link.timers, USE_MS, 'preparing a channel', this.#user.use(channel));
       this.#failures = 0;
     } catch (error) {
       this.#failures += 1;
@@ -57,8 +61,14 @@ export class LastingChannel<C extends Channel> implements OnLink {
 
   /** Gives the present one up; another is made. */
   drop(): void {
-    // Refused where it is closed already: another is under way.
-    this.#channel?.close().catch(() => {});
+    const channel = this.#channel;
+    const { model } = this.#link;
+    if (channel === null || channel === this.#dropped) return;
+    this.#dropped = channel;
+    within(this.#link.timers, CLOSE_MS, 'closing a channel', channel.close()).catch(() => {
+      // What hangs in the broker takes its connection with it.
+      if (this.#channel === channel && model !== null) void this.#link.abandon(model);
+    });
   }
 
   /** For good. */

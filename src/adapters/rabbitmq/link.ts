@@ -70,7 +70,7 @@ export class Link {
         initialDelay: RETRY_FIRST_MS,
         maxDelay: RETRY_LAST_MS,
         waitForConnect: false,
-        setup: (model: ChannelModel) => within(this.timers, SETUP_MS, 'setting up', this.#setUp(model)),
+        setup: (model: ChannelModel) => this.#setUpOrAbandon(model),
       },
     });
     this.#recovering = recovering;
@@ -107,10 +107,28 @@ export class Link {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    const model = this.#model;
     this.#model = null;
     for (const each of this.#attached) await each.close();
+    const closing = this.#recovering?.close() ?? Promise.resolve();
     // A broker that stands still must not keep the process.
-    await within(this.timers, CLOSE_MS, 'closing', this.#recovering?.close() ?? Promise.resolve()).catch(() => {});
+    await within(this.timers, CLOSE_MS, 'closing', closing).catch(() => model !== null && destroy(model));
+  }
+
+  /** Closes it whether the broker answers or not; another is made. */
+  async abandon(model: ChannelModel): Promise<void> {
+    await within(this.timers, CLOSE_MS, 'closing', model.close()).catch(() => destroy(model));
+  }
+
+  /** amqplib closes what could not be set up, and would wait for ever for a broker that stands still. */
+  async #setUpOrAbandon(model: ChannelModel): Promise<void> {
+    try {
+      await within(this.timers, SETUP_MS, 'setting up', this.#setUp(model));
+    } catch (error) {
+      this.#model = null;
+      await this.abandon(model);
+      throw error;
+    }
   }
 
   async #setUp(model: ChannelModel): Promise<void> {
@@ -129,6 +147,12 @@ export class Link {
     this.#failure = error;
     this.onBlocked(null);
   }
+}
+
+/** The socket is not in amqplib's types. On one that is closed already this does nothing. */
+function destroy(model: ChannelModel): void {
+  const { stream } = model.connection as { stream?: { destroy(error: Error): void } };
+  stream?.destroy(new Error('given up: the broker did not answer'));
 }
 
 function withHeartbeat(url: string): string {

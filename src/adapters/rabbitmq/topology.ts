@@ -43,6 +43,12 @@ export async function declareQueue(channel: Channel, name: string): Promise<numb
   return declared.messageCount;
 }
 
+/** Whether anybody consumes both queues, for all that the broker knows. */
+export async function isConsumed(channel: Channel, { normal, urgent }: Topology): Promise<boolean> {
+  const answers = [await channel.checkQueue(urgent), await channel.checkQueue(normal)];
+  return answers.every(({ consumerCount }) => consumerCount > 0);
+}
+
 async function declareDelay(channel: Channel, { name, ms }: Delay): Promise<number> {
   const declared = await channel.assertQueue(name, {
     durable: true,
