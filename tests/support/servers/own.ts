@@ -92,7 +92,8 @@ async function placed(recipe: Recipe, options: OwnOptions): Promise<OwnServer> {
 function ownOf(recipe: Recipe, place: Place, leaves: readonly string[], about: string): OwnServer {
   const port = place.ports[0] ?? 0;
   const uri = recipe.uri(port);
-  let processes: readonly Running[] = [];
+  let processes: Running[] = [];
+  let disposed = false;
   let startMs = 0;
   const pids = async (): Promise<readonly number[]> => (await Promise.all(processes.map((each) => each.pids()))).flat();
   const signal = async (name: NodeJS.Signals): Promise<void> => {
@@ -126,12 +127,16 @@ function ownOf(recipe: Recipe, place: Place, leaves: readonly string[], about: s
     resume: () => signal('SIGCONT'),
     async start() {
       if (processes.some((each) => each.running)) throw new Error(`${recipe.name} on port ${port} runs already`);
+      if (disposed) throw new Error(`${recipe.name} on port ${port} was disposed of`);
       const startedAt = performance.now();
-      processes = await launch(recipe, place);
+      // Known from the first moment: whoever stops it while it starts stops all there is.
+      processes = [];
+      await launch(recipe, place, processes);
       startMs = Math.round(performance.now() - startedAt);
     },
     ping: () => recipe.ping(uri),
     async dispose() {
+      disposed = true;
       await stop();
       for (const directory of leaves) {
         await rm(directory, { recursive: true, force: true });
@@ -142,13 +147,11 @@ function ownOf(recipe: Recipe, place: Place, leaves: readonly string[], about: s
 }
 
 /** Starts its processes and waits until it answers. None is left if it does not. */
-async function launch(recipe: Recipe, place: Place): Promise<readonly Running[]> {
+async function launch(recipe: Recipe, place: Place, started: Running[]): Promise<void> {
   const logFile = join(place.dataDir, 'server.log');
-  const started: Running[] = [];
   try {
     for (const command of await recipe.prepare(place)) started.push(await startProcess(command, logFile, watchdog));
     await answering(recipe, place.ports[0] ?? 0, () => started.every((each) => each.running));
-    return started;
   } catch (error) {
     await Promise.all(started.map((each) => each.kill()));
     const reason = error instanceof Error ? error.message : String(error);
