@@ -8,7 +8,7 @@ const COMPOSITION = ['src/wire.ts', ...readdirSync('src/wire').map((name) => `sr
   .join('\n');
 
 const read = Object.keys(loadConfig({})).filter((name) =>
-  new RegExp(`\\bconfig\\.${name}\\b|\\b${name}\\b[^;{}]*\\}: Config`).test(COMPOSITION),
+  new RegExp(`\\bconfig\\.${name}\\b|\\b${name}\\b[^;{}]*\\}(: Config| = config;)`).test(COMPOSITION),
 );
 
 test('Every setting that is said to have an effect is read where the program is put together', () => {

@@ -179,8 +179,8 @@ export const PIPELINE_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: CONSUME,
-        search: 'await this.#claimAndRun([suspect], true);',
-        replace: 'await this.#claimAndRun([suspect], true);\n        break;',
+        search: 'await this.#claimAndRun([suspect.wakeUp], true);',
+        replace: '{\n          await this.#claimAndRun([suspect.wakeUp], true);\n          break;\n        }',
       },
     ],
   },
