@@ -27,6 +27,8 @@ export interface MemberOptions {
 export type Metrics = (name: string, having?: string) => number;
 
 const LOOK_MS = 2000;
+/** The gauges ask store and broker first. */
+const SCRAPE_MS = 15_000;
 const START_TRIES = 4;
 const START_PAUSE_MS = 1000;
 /** Many start at once, on a machine that has other things to do. */
@@ -141,7 +143,7 @@ export class Member {
   /** Null where it does not answer. */
   async metrics(): Promise<Metrics | null> {
     try {
-      const response = await fetch(`${this.url}/metrics`, { headers: { accept: 'text/plain' }, signal: AbortSignal.timeout(LOOK_MS) });
+      const response = await fetch(`${this.url}/metrics`, { headers: { accept: 'text/plain' }, signal: AbortSignal.timeout(SCRAPE_MS) });
       return metricsIn(await response.text());
     } catch {
       return null;

@@ -69,7 +69,9 @@ async function freeze(stage: Stage, worker: Member): Promise<Cycle> {
   stage.faults.push({ name: `${worker.name}: SIGSTOP`, from, to, drainedWithinMs: null });
   await stage.pass(LEARNT_MS);
   const after = await worker.metrics();
-  const rise = (name: string): number => (after?.(name) ?? 0) - (before?.(name) ?? 0);
+  // A counter that could not be read says nothing: it must not pass for one that did not rise.
+  if (before === null || after === null) stage.fail(`${worker.name}: /metrics was not answered, its cycle shows nothing`);
+  const rise = (name: string): number => (before === null || after === null ? 0 : after(name) - before(name));
   return { worker: worker.name, from, to, fenced: rise('signalbox_fenced_total'), lost: rise('signalbox_leases_lost_total') };
 }
 
