@@ -53,7 +53,15 @@ function set(deliveries: Readonly<Record<string, Partial<Delivery>>>) {
   const recordOf = (id: string): WorkRecord => {
     const draft = draftOf({ id, createdAt: clock.now(), channels: ['webhook'] });
     const lost = draft.deliveries.map((one) => ({ ...one, ...deliveries[id] }));
-    return { ...draft, tenant: 'default', deliveries: lost, cancelRequestedAt: null, barrenClaims: 1, lockToken: 2, claims: 2 } as unknown as WorkRecord;
+    return {
+      ...draft,
+      tenant: 'default',
+      deliveries: lost,
+      cancelRequestedAt: null,
+      barrenClaims: 1,
+      lockToken: 2,
+      claims: 2,
+    } as unknown as WorkRecord;
   };
   const workload = {
     name: 'notifications',
