@@ -119,6 +119,22 @@ describe('consumers', () => {
     expect(mine.ids.slice(10).sort()).toEqual(theirs.ids.sort());
   });
 
+  test('one that the broker has forgotten without a word is made anew', async () => {
+    const taker = new Taker(stage.rabbit.queue, 5);
+    await until(async () => (await stage.look(stage.group)).consumers === 1);
+    // As it was seen to happen where a queue is deleted and made again while its consumer subscribes.
+    await stage.broker.ctl(
+      'eval',
+      `{ok, Queue} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"/">>, queue, <<"${stage.group}">>)),
+       [Consumer | _] = rabbit_amqqueue:consumers(Queue),
+       Cancel = rabbit_fifo:make_checkout({element(2, Consumer), element(1, Consumer)}, cancel, #{}),
+       ra:process_command(amqqueue:get_pid(Queue), Cancel).`,
+    );
+    expect(await stage.look(stage.group)).toEqual({ ready: 0, consumers: 0 });
+    await stage.rabbit.queue.publish([wakeUp('a')]);
+    await taker.until(1);
+  });
+
   test('what is waiting in a stopped consumer goes back at once', async () => {
     const taker = new Taker(stage.rabbit.queue, 2);
     await stage.rabbit.queue.publish(wakeUps(2));
