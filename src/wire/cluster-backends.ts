@@ -45,6 +45,8 @@ export async function openCluster(options: BackendOptions): Promise<Backends> {
     clock,
     timers,
     onConnection: told('rabbitmq'),
+    onUnreadable: (queue) =>
+      watch({ kind: 'trouble', where: 'queue.unreadable', error: new Error(`a message in ${queue} was none of ours and was dropped`) }),
   });
   let processes = processesOf(config);
   const ownShare: Rates = {
