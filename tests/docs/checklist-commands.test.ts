@@ -45,7 +45,16 @@ function executed(row: Row): string | null {
 }
 
 /** Run by the continuous integration around these tests: inside of them they would start themselves, or need a network. */
-const ELSEWHERE = new Set(['npm install', 'npm test', 'npm audit']);
+const ELSEWHERE = new Set([
+  'npm install',
+  'npm test',
+  'npm audit',
+  // On a cluster that runs: tests/cluster and tests/cli.
+  'npm run workers:health -- --count 5',
+  'npm run workers:health -- --count 10',
+  'npm run workers:health -- --count 3',
+  'npm run diag',
+]);
 
 describe('The table of checklist commands', () => {
   test.each(CHECKLISTS)('has every command of %s by its line and words, and no other', (checklist) => {
@@ -74,9 +83,16 @@ describe('An assignment of a checklist', () => {
     PUBLIC_URL: 'https://notify.example.org',
   };
 
+  /** The servers of a fleet are wanted together: each is judged beside the others. */
+  function fleetAround(name: string): Readonly<Record<string, string>> {
+    const fleet = { MONGODB_URI: 'mongodb://mongodb:27017/notifications', RABBITMQ_URL: 'amqp://rabbitmq:5672' };
+    if (name in fleet || name === 'REDIS_URL') return { ...fleet, REDIS_URL: 'redis://redis:6379' };
+    return name === 'REDIS_HOST' ? fleet : {};
+  }
+
   function remarksOn(name: string, value: string): readonly string[] {
     try {
-      return loadConfig({ [name]: value, ...(name === 'NODE_ENV' ? production : {}) }).warnings;
+      return loadConfig({ ...fleetAround(name), [name]: value, ...(name === 'NODE_ENV' ? production : {}) }).warnings;
     } catch (error) {
       if (error instanceof ConfigError) return error.lines;
       throw error;
