@@ -13,6 +13,7 @@ import { declareQueue, isConsumed, type Topology } from './topology.js';
 const MOMENT_MS = 25;
 const STOP_MS = 1000;
 const CHECK_MS = 5000;
+const QUIET_CHECKS = 4;
 const URGENT = 'urgent';
 const NORMAL = 'normal';
 const SETTLED = Promise.resolve();
@@ -44,6 +45,8 @@ export class Consumer implements Consumption {
   #handingOut = false;
   #moment: Timer | undefined;
   #check: Timer | undefined;
+  /** Checks since something arrived. */
+  #quiet = 0;
   #stopped: Promise<void> | undefined;
 
   constructor(
@@ -127,6 +130,14 @@ export class Consumer implements Consumption {
     this.#check?.cancel();
     this.#check = link.timers.after(CHECK_MS, () => {
       if (channel !== this.#live || this.#stopped !== undefined) return;
+      this.#quiet += 1;
+      if (this.#quiet >= QUIET_CHECKS && this.#handed === 0) {
+        // A queue that is deleted and made again at once can keep us on its list and give us nothing (RabbitMQ 3.10, one try of
+        // five). Nobody can ask about that, so whoever hears nothing for a while subscribes anew.
+        this.#quiet = 0;
+        this.#channel.drop();
+        return;
+      }
       // Other processes' consumers hide that ours is gone; then they do the work.
       within(link.timers, CHECK_MS, 'a look at the consumers', isConsumed(channel, topology))
         .then((consumed) => (consumed ? this.#checkSoon(channel) : this.#channel.drop()))
@@ -150,6 +161,7 @@ export class Consumer implements Consumption {
       if (channel === this.#live) this.#channel.drop();
       return;
     }
+    this.#quiet = 0;
     const { deliveryTag } = message.fields;
     hold.add(deliveryTag);
     const body = decode(message.content);
