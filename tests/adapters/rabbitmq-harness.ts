@@ -95,8 +95,15 @@ async function removeAll(connection: ChannelModel, groups: readonly string[]): P
 }
 
 /** Asks again until it is so; the test's own time limit bounds it. */
+/** Below the time limit of a test: a loop that outlives its test would keep the whole run from ending. */
+const UNTIL_MS = 50_000;
+
 export async function until(question: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await question())) await setTimeout(20);
+  const giveUpAt = performance.now() + UNTIL_MS;
+  while (!(await question())) {
+    if (performance.now() > giveUpAt) throw new Error(`not within ${UNTIL_MS} ms`);
+    await setTimeout(20);
+  }
 }
 
 export function resolvesOrNot(work: Promise<unknown>): Promise<boolean> {
