@@ -94,10 +94,10 @@ async function removeAll(connection: ChannelModel, groups: readonly string[]): P
   }
 }
 
-/** Asks again until it is so; the test's own time limit bounds it. */
 /** Below the time limit of a test: a loop that outlives its test would keep the whole run from ending. */
 const UNTIL_MS = 50_000;
 
+/** Asks again until it is so, and not for ever. */
 export async function until(question: () => boolean | Promise<boolean>): Promise<void> {
   const giveUpAt = performance.now() + UNTIL_MS;
   while (!(await question())) {
