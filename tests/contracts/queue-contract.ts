@@ -233,12 +233,14 @@ function surviving({ harness, features }: Given): void {
         await first.at(1).release(2000);
         await harness().restart(how);
         // A broker may need a moment to see that a consumer is gone.
-        while ((await harness().queue.depth()).waiting < 5) await new Promise((resolve) => setImmediate(resolve));
-        expect(await harness().queue.depth()).toEqual({ waiting: 5, taken: 0 });
+        let depth = await harness().queue.depth();
+        for (; depth.waiting < 5; depth = await harness().queue.depth()) await new Promise((resolve) => setImmediate(resolve));
+        expect(depth.taken).toBe(0);
         await harness().pass(2000);
         const second = new Taker(harness().queue, 10);
-        await second.until(5);
-        expect(second.ids.sort()).toEqual(
+        // At least once: what was on its way back when the broker died may be there twice.
+        for (let count = 5; new Set(second.ids).size < 5; count += 1) await second.until(count);
+        expect([...new Set(second.ids)].sort()).toEqual(
           wakeUps(6)
             .map((each) => each.id)
             .filter((id) => id !== first.at(0).id),
