@@ -71,7 +71,8 @@ async function openPlatform(dataDir: string, items: number, onDelivered: () => v
     throw error;
   };
   const embedded = await openEmbedded({ dataDir, clock, timers, onFatal });
-  const metrics = createMetrics(embedded);
+  const metrics = createMetrics();
+  metrics.observe(embedded);
   const pipeline = createPipeline({
     ...embedded,
     clock,

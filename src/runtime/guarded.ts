@@ -1,15 +1,8 @@
 import { type ErrorCode, SignalboxError } from '../errors.js';
 import type { Timers } from '../ports/clock.js';
-import type { DeskReader } from '../ports/desk.js';
-import type { Duties } from '../ports/duties.js';
-import type { Fleet } from '../ports/fleet.js';
-import type { InboxStore } from '../ports/inbox.js';
-import type { Outbox } from '../ports/outbox.js';
-import type { PeopleStore } from '../ports/people.js';
 import type { WakeUpQueue } from '../ports/queue.js';
-import type { RecordReader } from '../ports/reader.js';
-import type { Retention } from '../ports/retention.js';
 import type { RecordStore } from '../ports/store.js';
+import type { StorePorts } from '../ports/store-ports.js';
 import type { Watch } from '../ports/watch.js';
 
 /**
@@ -35,19 +28,6 @@ export interface GuardDeps {
   readonly timers: Timers;
   /** Told at once that the breaker is closed: a state that was never shown could not be told from one that is missing. */
   readonly watch: Watch;
-}
-
-/** Everything that is asked of the store. */
-export interface StorePorts {
-  readonly store: RecordStore;
-  readonly reader: RecordReader;
-  readonly desk: DeskReader;
-  readonly outbox: Outbox;
-  readonly people: PeopleStore;
-  readonly inbox: InboxStore;
-  readonly duties: Duties;
-  readonly fleet: Fleet;
-  readonly retention: Retention;
 }
 
 /**

@@ -43,8 +43,7 @@ export interface Sources {
   readonly redisConnections?: () => number;
 }
 
-/** @param sources left out: they follow by `observe` */
-export function createMetrics(sources?: Sources): Metrics {
+export function createMetrics(): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   machineMetrics(registry);
@@ -53,7 +52,6 @@ export function createMetrics(sources?: Sources): Metrics {
     gaugesOf(registry, from);
     connectionGauges(registry, from);
   };
-  if (sources !== undefined) observe(sources);
   const providerLabel = boundedLabel(PROVIDERS_NAMED);
   return {
     count(fact) {

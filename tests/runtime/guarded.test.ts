@@ -5,8 +5,9 @@ import { SignalboxError } from '../../src/errors.js';
 import { problemHandler } from '../../src/ingress/problem.js';
 import { createBreakers } from '../../src/pipeline/breaker.js';
 import type { WakeUpQueue } from '../../src/ports/queue.js';
+import type { StorePorts } from '../../src/ports/store-ports.js';
 import type { Fact } from '../../src/ports/watch.js';
-import { guardQueue, guardRedis, guardStore, SERVER_BREAKER, type StorePorts } from '../../src/runtime/guarded.js';
+import { guardQueue, guardRedis, guardStore, SERVER_BREAKER } from '../../src/runtime/guarded.js';
 import { HandClock } from '../support/hand-clock.js';
 
 const ANSWER_MS = 1000;

@@ -16,9 +16,15 @@ async function samples(metrics: Metrics, name: string): Promise<string[]> {
   return lines.filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `)).map((line) => line.slice(name.length).trim());
 }
 
+function metricsOf(sources: Sources): Metrics {
+  const metrics = createMetrics();
+  metrics.observe(sources);
+  return metrics;
+}
+
 describe('The metrics', () => {
   it('show a breaker’s state as 0 closed, 1 half-open, 2 open', async () => {
-    const metrics = createMetrics(SOURCES);
+    const metrics = metricsOf(SOURCES);
     for (const [name, state] of [
       ['mongodb', 'closed'],
       ['rabbitmq', 'half-open'],
@@ -30,7 +36,7 @@ describe('The metrics', () => {
   });
 
   it('show which servers are there, and count how often each came back', async () => {
-    const metrics = createMetrics(SOURCES);
+    const metrics = metricsOf(SOURCES);
     metrics.connection('mongodb', 'connected');
     metrics.connection('redis', 'disconnected');
     expect(await samples(metrics, 'signalbox_dependency_up')).toEqual(['{name="mongodb"} 1', '{name="redis"} 0']);
@@ -42,7 +48,7 @@ describe('The metrics', () => {
   });
 
   it('count locks that were in the way, leases that were taken over, and retries', async () => {
-    const metrics = createMetrics(SOURCES);
+    const metrics = metricsOf(SOURCES);
     metrics.count({ kind: 'claimed', count: 4, refused: 3, leased: 2, reclaimed: 1 });
     const delivery = { channel: 'email' } as Delivery;
     for (const result of ['retry', 'throttled', 'delivered', 'dead'] as const) {
@@ -75,7 +81,7 @@ describe('The metrics', () => {
       <T>(value: T) =>
       (): Promise<T> =>
         away ? Promise.reject(new Error('away')) : Promise.resolve(value);
-    const metrics = createMetrics({ reader: { backlog: ask(BACKLOG) }, queue: { depth: ask({ waiting: 3, taken: 1 }) } });
+    const metrics = metricsOf({ reader: { backlog: ask(BACKLOG) }, queue: { depth: ask({ waiting: 3, taken: 1 }) } });
     metrics.count({ kind: 'breaker', name: 'mongodb', state: 'open' });
     const shown = async (): Promise<string[][]> =>
       Promise.all(['signalbox_open_records', 'signalbox_queue_depth', 'circuit_breaker_state'].map((name) => samples(metrics, name)));
@@ -92,7 +98,7 @@ describe('The metrics', () => {
       asked += 1;
       return BACKLOG;
     };
-    const metrics = createMetrics({ ...SOURCES, reader: { backlog } });
+    const metrics = metricsOf({ ...SOURCES, reader: { backlog } });
     await metrics.text();
     expect(asked).toBe(1);
     expect(await samples(metrics, 'signalbox_backlog_age_seconds')).toEqual(['1.5']);
@@ -100,7 +106,7 @@ describe('The metrics', () => {
   });
 
   it('show processor, memory, disk and network', async () => {
-    const metrics = createMetrics(SOURCES);
+    const metrics = metricsOf(SOURCES);
     for (const name of ['process_cpu_seconds_total', 'process_resident_memory_bytes', 'process_start_time_seconds']) {
       expect(await samples(metrics, name)).toHaveLength(1);
     }

@@ -1,14 +1,6 @@
 import type { Clock, Timers } from '../../ports/clock.js';
-import type { DeskReader } from '../../ports/desk.js';
-import type { Duties } from '../../ports/duties.js';
-import type { Fleet } from '../../ports/fleet.js';
-import type { InboxStore } from '../../ports/inbox.js';
-import type { Outbox } from '../../ports/outbox.js';
-import type { PeopleStore } from '../../ports/people.js';
 import type { WakeUpQueue } from '../../ports/queue.js';
-import type { RecordReader } from '../../ports/reader.js';
-import type { Retention } from '../../ports/retention.js';
-import type { RecordStore } from '../../ports/store.js';
+import type { StorePorts } from '../../ports/store-ports.js';
 import { EmbeddedDesk } from './desk.js';
 import { GroupCommit } from './group-commit.js';
 import { HotRecords } from './hot-records.js';
@@ -39,17 +31,8 @@ export interface EmbeddedOptions {
   readonly onFatal: (error: Error) => void;
 }
 
-export interface Embedded {
-  readonly store: RecordStore;
-  readonly reader: RecordReader;
-  readonly desk: DeskReader;
-  readonly outbox: Outbox;
+export interface Embedded extends StorePorts {
   readonly queue: WakeUpQueue;
-  readonly people: PeopleStore;
-  readonly inbox: InboxStore;
-  readonly duties: Duties;
-  readonly fleet: Fleet;
-  readonly retention: Retention;
   /** Resolves when the file can be read and nothing has failed so far. */
   probe(): Promise<void>;
   /** Writes what waits, then gives the file up. Twice is fine. */

@@ -1,14 +1,6 @@
 import { SignalboxError } from '../../errors.js';
 import type { Clock, Timers } from '../../ports/clock.js';
-import type { DeskReader } from '../../ports/desk.js';
-import type { Duties } from '../../ports/duties.js';
-import type { Fleet } from '../../ports/fleet.js';
-import type { InboxStore } from '../../ports/inbox.js';
-import type { Outbox } from '../../ports/outbox.js';
-import type { PeopleStore } from '../../ports/people.js';
-import type { RecordReader } from '../../ports/reader.js';
-import type { Retention } from '../../ports/retention.js';
-import type { RecordStore } from '../../ports/store.js';
+import type { StorePorts } from '../../ports/store-ports.js';
 import { commandsOn } from './collection.js';
 import { MongoDesk } from './desk.js';
 import { MongoDuties } from './duties.js';
@@ -46,16 +38,7 @@ export interface MongoOptions {
   onConnection(event: 'connected' | 'disconnected' | 'reconnected', detail: string): void;
 }
 
-export interface Mongo {
-  readonly store: RecordStore;
-  readonly reader: RecordReader;
-  readonly desk: DeskReader;
-  readonly outbox: Outbox;
-  readonly people: PeopleStore;
-  readonly inbox: InboxStore;
-  readonly duties: Duties;
-  readonly fleet: Fleet;
-  readonly retention: Retention;
+export interface Mongo extends StorePorts {
   /** Resolves when the server answers. */
   probe(): Promise<void>;
   /** `open` and `inUse` connections of this process, and how many commands it may run at a time. */
@@ -111,6 +94,7 @@ async function migrateFirst(options: MongoOptions): Promise<void> {
     for (let looks = 0; (await migrations.status()).some(({ appliedAt }) => appliedAt === null); looks += 1) {
       try {
         await migrations.up();
+        return;
       } catch (error) {
         if (!(error instanceof SignalboxError && error.code === 'migration-under-way') || looks >= MIGRATION_LOOKS) throw error;
         await new Promise<void>((resolve) => options.timers.after(MIGRATION_LOOK_MS, resolve));
