@@ -102,7 +102,11 @@ async function assemble({ config, log, version, onFatal }: Options, timers: Time
   const holds = (): number => work.pipeline.holds();
   const { presence, consumers } = presenceOf({ config, version, backends, counts, holds, clock, timers, life, log });
   const members = (): Promise<readonly SeenMember[]> => presence.members();
-  metrics.observe({ ...backends, fleetConnections: async () => (await members()).reduce((sum, { connections }) => sum + connections, 0) });
+  metrics.observe({
+    ...backends,
+    ...(config.roles.has('api') ? { deliveryCounts: () => backends.reader.deliveryCounts() } : {}),
+    fleetConnections: async () => (await members()).reduce((sum, { connections }) => sum + connections, 0),
+  });
   metrics.observeFleet({ members, restarts: config.workerRestarts });
   const guards = await apiGuards(guardsOf(config, backends));
   const draining = (): boolean => life.draining;

@@ -142,9 +142,9 @@ async function run(pass: PipelinePass): Promise<{ spent: Spent; commits: number;
     const commits = listener.commits - commitsBefore;
     effects.check('effects');
     settled.check('settled');
-    const { open, deliveries } = await embedded.reader.backlog();
-    if (open !== 0 || deliveries.delivered !== pass.items)
-      throw new Inexact(`the store says: ${open} open, ${deliveries.delivered} delivered`);
+    const { open } = await embedded.reader.backlog();
+    const { delivered: counted } = await embedded.reader.deliveryCounts();
+    if (open !== 0 || counted !== pass.items) throw new Inexact(`the store says: ${open} open, ${counted} delivered`);
     await pipeline.stop();
     const tape = listener.tape === null ? null : { sql: [...listener.tape.sql], transactions: [...listener.tape.transactions] };
     if (pass.tapePath !== null && tape !== null) await writeTape(tape, pass.tapePath);

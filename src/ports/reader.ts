@@ -52,11 +52,12 @@ export interface History {
 export interface Backlog {
   /** Open records (not at rest). */
   readonly open: number;
-  /** Deliveries per status; one that was never counted yet is left out. */
-  readonly deliveries: Readonly<Partial<Record<DeliveryStatus, number>>>;
   /** Age in milliseconds of the longest-overdue open record that is due; 0 when none is. */
   readonly oldestDueMs: number;
 }
+
+/** How many deliveries have which status; one that none has, or that was never counted yet, is left out. */
+export type DeliveryCounts = Readonly<Partial<Record<DeliveryStatus, number>>>;
 
 /** Reads of the store of record: always what was last committed, never uncommitted. Unknown keys give null or nothing. */
 export interface RecordReader {
@@ -69,7 +70,9 @@ export interface RecordReader {
   delivery(tenant: string, deliveryId: string): Promise<DeliveryRow | null>;
   /**
    * Over all tenants; cheap enough to ask once a second. Exact where there is little to count. Where counting takes long a store
-   * may give the last known figures, counted again in the background: then this answer alone may be older than the last commit.
+   * may give the last known figures, counted again in the background: then they may be older than the last commit.
    */
   backlog(): Promise<Backlog>;
+  /** Over all tenants and all that is kept, for dashboards: asked by few, and not often. Exact as {@link backlog} is. */
+  deliveryCounts(): Promise<DeliveryCounts>;
 }

@@ -1,6 +1,7 @@
 import { type ErrorCode, SignalboxError } from '../errors.js';
 import type { Timers } from '../ports/clock.js';
 import type { WakeUpQueue } from '../ports/queue.js';
+import type { RecordReader } from '../ports/reader.js';
 import type { RecordStore } from '../ports/store.js';
 import type { StorePorts } from '../ports/store-ports.js';
 import type { Watch } from '../ports/watch.js';
@@ -42,8 +43,7 @@ export function guardStore(ports: StorePorts, deps: GuardDeps & { readonly answe
   const always = (): number => answerMs;
   return {
     store: guardPort(ports.store, guard, (call) => (WORKERS_CALLS.has(call) ? undefined : answerMs)),
-    // The backlog is counted for dashboards and limits, which do not keep anybody waiting.
-    reader: guardPort(ports.reader, guard, (call) => (call === 'backlog' ? undefined : answerMs)),
+    reader: guardPort(ports.reader, guard, (call) => (COUNTS.has(call) ? undefined : answerMs)),
     desk: guardPort(ports.desk, guard, always),
     people: guardPort(ports.people, guard, always),
     inbox: guardPort(ports.inbox, guard, always),
@@ -53,6 +53,9 @@ export function guardStore(ports: StorePorts, deps: GuardDeps & { readonly answe
     retention: guardPort(ports.retention, guard, never),
   };
 }
+
+/** Counted for dashboards and limits, which do not keep anybody waiting. */
+const COUNTS: ReadonlySet<string> = new Set(['backlog', 'deliveryCounts'] satisfies (keyof RecordReader)[]);
 
 /** Of the store of record, what is done under a lease, and to get one. */
 const WORKERS_CALLS: ReadonlySet<string> = new Set(['claim', 'renew', 'commit'] satisfies (keyof RecordStore)[]);

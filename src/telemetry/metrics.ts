@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { WakeUpQueue } from '../ports/queue.js';
-import type { Backlog, RecordReader } from '../ports/reader.js';
+import type { Backlog, DeliveryCounts, RecordReader } from '../ports/reader.js';
 import { DELIVERY_STATUSES, type LedgerEntry } from '../ports/record.js';
 import type { Fact } from '../ports/watch.js';
 import { type FleetSources, fleetMetrics } from './fleet-metrics.js';
@@ -34,6 +34,8 @@ export interface Metrics {
 /** Whatever does not answer is left out of a scrape: the rest is wanted all the more then. */
 export interface Sources {
   readonly reader: Pick<RecordReader, 'backlog'>;
+  /** Counting all that is kept takes long: where there are several processes, few of them tell it. */
+  readonly deliveryCounts?: () => Promise<DeliveryCounts>;
   readonly queue: Pick<WakeUpQueue, 'depth'>;
   /** To the store, of this process: open, of those in use, and how many it may have. */
   readonly connections?: () => { readonly open: number; readonly inUse: number; readonly limit: number };
@@ -169,8 +171,8 @@ function boundedLabel(most: number): (name: string) => string {
 }
 
 /** What is asked of store and queue at each scrape, rather than counted along the way. */
-function gaugesOf(registry: Registry, { reader, queue }: Sources): void {
-  // Three gauges show parts of one answer: it is asked for once a scrape, not three times.
+function gaugesOf(registry: Registry, { reader, deliveryCounts, queue }: Sources): void {
+  // Two gauges show parts of one answer: it is asked for once a scrape, not twice.
   let asked: Promise<Backlog> | undefined;
   const backlog = (): Promise<Backlog> => {
     asked ??= reader.backlog().finally(() => {
@@ -182,10 +184,12 @@ function gaugesOf(registry: Registry, { reader, queue }: Sources): void {
   gaugeOf(registry, 'signalbox_backlog_age_seconds', 'Age of the longest overdue record.', [], async () => [
     [{}, (await backlog()).oldestDueMs / 1000],
   ]);
-  gaugeOf(registry, 'signalbox_deliveries', 'Deliveries in the store, by status.', ['status'], async () => {
-    const { deliveries } = await backlog();
-    return DELIVERY_STATUSES.map((status) => [{ status }, deliveries[status] ?? 0]);
-  });
+  if (deliveryCounts !== undefined) {
+    gaugeOf(registry, 'signalbox_deliveries', 'Deliveries in the store, by status.', ['status'], async () => {
+    const counts = await deliveryCounts();
+      return DELIVERY_STATUSES.map((status) => [{ status }, counts[status] ?? 0]);
+    });
+  }
   gaugeOf(registry, 'signalbox_queue_depth', 'Wake-ups in the queue: waiting, or taken and not settled.', ['state'], async () => {
     const { waiting, taken } = await queue.depth();
     return [

@@ -108,7 +108,8 @@ describe('group commit', () => {
     expect([first.status, second.status, third.status]).toEqual(['fulfilled', 'rejected', 'fulfilled']);
     expect(second).toMatchObject({ reason: { name: 'SignalboxError', code: 'conflict' } });
     expect(await bench.reader.get(bad)).toBeNull();
-    expect(await bench.reader.backlog()).toMatchObject({ open: 2, deliveries: { queued: 2 } });
+    expect((await bench.reader.backlog()).open).toBe(2);
+    expect(await bench.reader.deliveryCounts()).toEqual({ queued: 2 });
   });
 
   test('a long turn is cut into transactions, in order', async () => {

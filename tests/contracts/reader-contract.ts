@@ -243,7 +243,8 @@ function backlogContract(features: StoreFeatures, make: MakeStore): void {
   const t = new StoreTester(make);
 
   test('the backlog counts open records, deliveries by status, and the age of what is longest overdue', async () => {
-    expect(await t.reader.backlog()).toEqual({ open: 0, deliveries: {}, oldestDueMs: 0 });
+    expect(await t.reader.backlog()).toEqual({ open: 0, oldestDueMs: 0 });
+    expect(await t.reader.deliveryCounts()).toEqual({});
     await t.accept('later', { dueAt: t.now() + 3_600_000 });
     expect((await t.reader.backlog()).oldestDueMs).toBe(0);
     await t.accept('two', { channels: ['email', 'webhook'], tenant: 'another' });
@@ -253,11 +254,12 @@ function backlogContract(features: StoreFeatures, make: MakeStore): void {
     await t.store.commit(leaseOn(held), intentOf(held, 1, t.now()));
     await t.store.commit(leaseOn(dead), restOf(dead, 1, t.now(), 'dead'));
     const backlog = await t.reader.backlog();
-    expect(backlog).toMatchObject({ open: 3, deliveries: { scheduled: 1, queued: 2, processing: 1, dead: 1 } });
+    expect(backlog.open).toBe(3);
+    expect(await t.reader.deliveryCounts()).toEqual({ scheduled: 1, queued: 2, processing: 1, dead: 1 });
     expect(backlog.oldestDueMs).toBeGreaterThanOrEqual(1000);
     if (features.stillClock) expect(backlog.oldestDueMs).toBe(1000);
     await t.store.commit(leaseOn(held), doneOf(held, 2, t.now()));
-    const { processing = 0, ...others } = (await t.reader.backlog()).deliveries;
+    const { processing = 0, ...others } = await t.reader.deliveryCounts();
     expect(processing).toBe(0);
     expect(others).toEqual({ scheduled: 1, queued: 2, delivered: 1, dead: 1 });
   });
@@ -268,6 +270,6 @@ function backlogContract(features: StoreFeatures, make: MakeStore): void {
     await t.store.commit(leaseOn(held), { ...done, release: false });
     const again = { ...done, seq: 2, deliveries: done.deliveries.map((delivery) => ({ ...delivery, status: 'dead' as const })) };
     await Promise.allSettled([t.accept('b'), t.store.commit(leaseOn(held), again), t.accept('c')]);
-    expect((await t.reader.backlog()).deliveries).toEqual({ queued: 2, delivered: 1 });
+    expect(await t.reader.deliveryCounts()).toEqual({ queued: 2, delivered: 1 });
   });
 }

@@ -49,5 +49,6 @@ export function readerOf(who: Incarnation, store: SimStore, referee: Referee): R
     listDeliveries: (query) => who.call('reader.listDeliveries', DOWN, () => reads.listDeliveries(query)),
     delivery: (tenant, id) => who.call('reader.delivery', DOWN, () => reads.delivery(tenant, id)),
     backlog: () => who.call('reader.backlog', DOWN, () => reads.backlog()),
+    deliveryCounts: () => who.call('reader.deliveryCounts', DOWN, () => reads.deliveryCounts()),
   };
 }

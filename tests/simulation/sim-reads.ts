@@ -1,4 +1,4 @@
-import type { Backlog, DeliveryFilter, DeliveryQuery, DeliveryRow, History, ListQuery } from '../../src/ports/reader.js';
+import type { Backlog, DeliveryCounts, DeliveryFilter, DeliveryQuery, DeliveryRow, History, ListQuery } from '../../src/ports/reader.js';
 import type { DeliveryStatus, RecordKey, WorkRecord } from '../../src/ports/record.js';
 import type { SimStore } from './sim-store.js';
 
@@ -9,6 +9,7 @@ export interface SimReads {
   listDeliveries(query: DeliveryQuery): readonly DeliveryRow[];
   delivery(tenant: string, deliveryId: string): DeliveryRow | null;
   backlog(): Backlog;
+  deliveryCounts(): DeliveryCounts;
 }
 
 /** Descending by time, then by id. */
@@ -67,7 +68,6 @@ export function simReads(store: SimStore): SimReads {
     delivery: (tenant, deliveryId) => deliveriesOf(tenant).find(({ delivery }) => delivery.id === deliveryId) ?? null,
     backlog() {
       const now = store.now();
-      const deliveries: Partial<Record<DeliveryStatus, number>> = {};
       let open = 0;
       let oldestDueMs = 0;
       for (const { record } of store.rows.values()) {
@@ -75,9 +75,15 @@ export function simReads(store: SimStore): SimReads {
           open += 1;
           oldestDueMs = Math.max(oldestDueMs, now - record.dueAt);
         }
-        for (const { status } of record.deliveries) deliveries[status] = (deliveries[status] ?? 0) + 1;
       }
-      return { open, deliveries, oldestDueMs };
+      return { open, oldestDueMs };
+    },
+    deliveryCounts() {
+      const counts: Partial<Record<DeliveryStatus, number>> = {};
+      for (const { record } of store.rows.values()) {
+        for (const { status } of record.deliveries) counts[status] = (counts[status] ?? 0) + 1;
+      }
+      return counts;
     },
   };
 }

@@ -3,10 +3,11 @@ import type { Backlog } from '../../src/ports/reader.js';
 import type { Delivery, LedgerEntry, WorkRecord } from '../../src/ports/record.js';
 import { createMetrics, type Metrics, type Sources } from '../../src/telemetry/metrics.js';
 
-const BACKLOG: Backlog = { open: 7, deliveries: { queued: 5, dead: 2 }, oldestDueMs: 1500 };
+const BACKLOG: Backlog = { open: 7, oldestDueMs: 1500 };
 
 const SOURCES: Sources = {
   reader: { backlog: async () => BACKLOG },
+  deliveryCounts: async () => ({ queued: 5, dead: 2 }),
   queue: { depth: async () => ({ waiting: 3, taken: 1 }) },
 };
 

@@ -1,5 +1,5 @@
 import type { Clock } from '../../ports/clock.js';
-import type { Backlog, DeliveryQuery, DeliveryRow, History, ListQuery, RecordReader } from '../../ports/reader.js';
+import type { Backlog, DeliveryCounts, DeliveryQuery, DeliveryRow, History, ListQuery, RecordReader } from '../../ports/reader.js';
 import type { DeliveryStatus, LedgerEntry, RecordEvent, RecordKey, WorkRecord } from '../../ports/record.js';
 import { deskPart } from './desk-table.js';
 import type { GroupCommit } from './group-commit.js';
@@ -80,11 +80,16 @@ export class EmbeddedReader implements RecordReader {
       const halves = BACKLOG_SQL.flatMap((sql) => this.#all<{ open: number; due_at: number | null }>(sql));
       const open = halves.reduce((sum, half) => sum + half.open, 0);
       const earliest = Math.min(...halves.map((half) => half.due_at ?? now));
+      return { open, oldestDueMs: Math.max(0, now - earliest) };
+    });
+  }
+
+  deliveryCounts(): Promise<DeliveryCounts> {
+    return this.#group.read(() => {
       const tallies = this.#all<{ status: DeliveryStatus; deliveries: number }>(
         'SELECT status, deliveries FROM tallies WHERE deliveries > 0',
       );
-      const deliveries = Object.fromEntries(tallies.map((tally) => [tally.status, tally.deliveries]));
-      return { open, deliveries, oldestDueMs: Math.max(0, now - earliest) };
+      return Object.fromEntries(tallies.map((tally) => [tally.status, tally.deliveries]));
     });
   }
 

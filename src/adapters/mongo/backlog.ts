@@ -1,5 +1,5 @@
 import type { Clock, Timers } from '../../ports/clock.js';
-import type { Backlog } from '../../ports/reader.js';
+import type { Backlog, DeliveryCounts } from '../../ports/reader.js';
 import type { DeliveryStatus } from '../../ports/record.js';
 import { type Commands, commandsOn } from './collection.js';
 import { DESK, type Stage } from './desk-rows.js';
@@ -12,13 +12,6 @@ import type { DatabaseConnectionPool } from './pool.js';
 /** Records at rest that one command counts. */
 const SLICE = 20_000;
 
-type Counts = Readonly<Partial<Record<DeliveryStatus, number>>>;
-
-interface Open {
-  readonly open: number;
-  readonly oldestDueMs: number;
-}
-
 interface Half {
   readonly open: number;
   readonly dueAt: number;
@@ -30,12 +23,12 @@ interface Counted {
   readonly count: number;
 }
 
-/** Counts what there is, so that nothing has to be kept in step: each part as often as it is cheap. */
+/** DeliveryCounts what there is, so that nothing has to be kept in step: each part as often as it is cheap. */
 export class MongoBacklog {
   readonly #run: Commands<NotificationDocument>;
-  readonly #open: PacedCount<Open>;
+  readonly #open: PacedCount<Backlog>;
   /** Of records that are open, that have something on the desk, and of all others: no record is in two of them. */
-  readonly #deliveries: readonly PacedCount<Counts>[];
+  readonly #deliveries: readonly PacedCount<DeliveryCounts>[];
 
   constructor(pool: DatabaseConnectionPool, clock: Clock, timers: Timers) {
     this.#run = commandsOn(pool, NOTIFICATIONS);
@@ -50,11 +43,14 @@ export class MongoBacklog {
   }
 
   async read(): Promise<Backlog> {
-    const [open, ...parts] = await Promise.all([this.#open.read(), ...this.#deliveries.map((part) => part.read())]);
-    return { open: open?.open ?? 0, oldestDueMs: open?.oldestDueMs ?? 0, deliveries: sum(parts) };
+    return (await this.#open.read()) ?? { open: 0, oldestDueMs: 0 };
   }
 
-  async #countOpen(): Promise<Open> {
+  async deliveryCounts(): Promise<DeliveryCounts> {
+    return sum(await Promise.all(this.#deliveries.map((part) => part.read())));
+  }
+
+  async #countOpen(): Promise<Backlog> {
     const halves = await Promise.all(
       HALVES.map(({ match, hint }) => this.#run((records) => records.aggregate<Half>(openIn(match), { hint }).toArray())),
     );
@@ -63,13 +59,13 @@ export class MongoBacklog {
     return { open: both.reduce((total, { open }) => total + open, 0), oldestDueMs: Math.max(0, ...overdue) };
   }
 
-  async #countHalves(): Promise<Counts> {
+  async #countHalves(): Promise<DeliveryCounts> {
     return sum(await Promise.all(HALVES.map((half) => this.#count(half))));
   }
 
   /** In slices, in the order of their last write: none takes longer than a command may. */
-  async #countRested(): Promise<Counts> {
-    const parts: Counts[] = [];
+  async #countRested(): Promise<DeliveryCounts> {
+    const parts: DeliveryCounts[] = [];
     for (let from: number | null = 0; from !== null; ) {
       const after: number = from;
       const end = await this.#run((records) =>
@@ -82,7 +78,7 @@ export class MongoBacklog {
     return sum(parts);
   }
 
-  async #count({ match, hint }: Part): Promise<Counts> {
+  async #count({ match, hint }: Part): Promise<DeliveryCounts> {
     const rows = await this.#run((records) => records.aggregate<Counted>(statusesOf(match), { hint }).toArray());
     return Object.fromEntries(rows.map(({ _id, count }) => [_id, count]));
   }
@@ -120,11 +116,11 @@ export function statusesOf(match: Stage): Stage[] {
   ];
 }
 
-function sizeOf(counts: Counts): number {
+function sizeOf(counts: DeliveryCounts): number {
   return Object.values(counts).reduce((total, count) => total + count, 0);
 }
 
-function sum(parts: readonly (Counts | null)[]): Counts {
+function sum(parts: readonly (DeliveryCounts | null)[]): DeliveryCounts {
   const total: Partial<Record<DeliveryStatus, number>> = {};
   for (const part of parts) {
     for (const [status, count] of Object.entries(part ?? {}) as [DeliveryStatus, number][]) total[status] = (total[status] ?? 0) + count;

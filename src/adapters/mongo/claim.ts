@@ -7,7 +7,10 @@ import type { ServerClock } from './server-clock.js';
 
 const ROOM_MS = 1000;
 
-type Claimed = RecordDocument & Pick<NotificationDocument, 'claimId'> & { readonly readAt: number };
+type Held = RecordDocument & Pick<NotificationDocument, 'claimId'>;
+type Claimed = Held & { readonly readAt: number };
+type Filter = ReturnType<typeof claimFilter>;
+type Document = Readonly<Record<string, unknown>>;
 
 /**
  * Leases what is claimable among the records named, each by its own comparison on the server, and reads all of them back:
@@ -17,14 +20,29 @@ export async function claimBatch(run: Notifications, clock: ServerClock, request
   // In one order for all workers: two that claim the same records then wait for each other less often.
   const ids = [...new Set(request.keys.map(documentId))].sort();
   if (ids.length === 0) return { claimed: [], refused: [], now: await clock.now() };
-  const filter = claimFilter(ids, await clock.now());
-  await run((notifications) => notifications.updateMany(filter, [{ $replaceWith: claimUpdate(request) }]));
+  const before = await clock.now();
+  const filter = claimFilter(ids, before);
+  const update = [{ $replaceWith: claimUpdate(request) }];
+  if (ids.length === 1) {
+    const claimed = await claimOne(run, filter, update);
+    // Leased just now, and not by an earlier claim of this id, whose lease may be over.
+    const at = claimed?.lockedAt ?? 0;
+    if (claimed !== null && at >= before && isHeld(claimed, request, at)) return { claimed: [toRecord(claimed)], refused: [], now: at };
+  } else {
+    await run((notifications) => notifications.updateMany(filter, update));
+  }
   // With the server's time of this very reading: what is said to be not due yet must be so by its clock.
   const fields = { ...RECORD_FIELDS, claimId: 1, readAt: NOW } as const;
   const found = await run((notifications) =>
     notifications.aggregate<Claimed>([{ $match: { _id: { $in: ids } } }, { $project: fields }], { batchSize: ids.length + 1 }).toArray(),
   );
   return judge(request, new Map(found.map((document) => [document._id, document])), found[0]?.readAt ?? (await clock.now()));
+}
+
+/** One by itself is claimed and read back by one command. Null, or another's: why is to be read. */
+function claimOne(run: Notifications, filter: Filter, update: readonly Document[]): Promise<Held | null> {
+  const projection = { ...RECORD_FIELDS, claimId: 1 } as const;
+  return run((notifications) => notifications.findOneAndUpdate(filter, [...update], { returnDocument: 'after', projection }));
 }
 
 /**
@@ -81,7 +99,7 @@ function judge(request: ClaimRequest, documents: ReadonlyMap<string, Claimed>, r
   return { claimed, refused, now };
 }
 
-function isHeld({ claimId, lockedBy, lockedUntil }: Claimed, request: ClaimRequest, now: number): boolean {
+function isHeld({ claimId, lockedBy, lockedUntil }: Held, request: ClaimRequest, now: number): boolean {
   return claimId === request.claimId && lockedBy === request.worker && lockedUntil !== null && lockedUntil > now;
 }
 

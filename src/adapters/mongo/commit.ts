@@ -1,4 +1,3 @@
-import type { mongo } from 'mongoose';
 import { SignalboxError } from '../../errors.js';
 import type { Change, CommitResult, LeaseRef } from '../../ports/store.js';
 import { changeFields, deliveredBy, FREE, NEXT_VERSION } from './change-update.js';
@@ -24,8 +23,7 @@ export async function commitBatch(run: Notifications, commits: readonly Commit[]
   const verdicts = new Map<Commit, Verdict>();
   let left = commits;
   for (let round = 0; round < ROUNDS && left.length > 0; round += 1) {
-    const refused = await write(run, left);
-    const after = await read(run, left);
+    const { refused, after } = await write(run, left);
     for (const commit of left) {
       const verdict = judge(commit, after.get(documentId(commit.lease)), refused);
       if (verdict !== undefined) verdicts.set(commit, verdict);
@@ -35,16 +33,33 @@ export async function commitBatch(run: Notifications, commits: readonly Commit[]
   return commits.map((commit) => verdicts.get(commit) ?? unavailable('MongoDB could not write a commit.'));
 }
 
-/** True when a unique index refused some of them; the others are written. */
-async function write(run: Notifications, commits: readonly Commit[]): Promise<boolean> {
-  const operations = commits.map(operationOf);
+/** What is there after a write. `refused`: a unique index refused some of them; the others are written. */
+interface Written {
+  readonly refused: boolean;
+  readonly after: ReadonlyMap<string, After>;
+}
+
+async function write(run: Notifications, commits: readonly Commit[]): Promise<Written> {
+  const [only] = commits;
   try {
-    await run((notifications) => notifications.bulkWrite(operations, { ordered: false }));
-    return false;
+    if (commits.length === 1 && only !== undefined) {
+      const found = await writeOne(run, only);
+      if (found !== null) return { refused: false, after: new Map([[found._id, found]]) };
+    } else {
+      const operations = commits.map((commit) => ({ updateOne: updateOf(commit) }));
+      await run((notifications) => notifications.bulkWrite(operations, { ordered: false }));
+    }
+    return { refused: false, after: await read(run, commits) };
   } catch (error) {
-    if (isDuplicate(error)) return true;
+    if (isDuplicate(error)) return { refused: true, after: await read(run, commits) };
     throw error;
   }
+}
+
+/** One by itself is written and read back by one command. Null: it was not written. */
+function writeOne(run: Notifications, commit: Commit): Promise<After | null> {
+  const { filter, update } = updateOf(commit);
+  return run((notifications) => notifications.findOneAndUpdate(filter, update, { returnDocument: 'after', projection: AFTER_FIELDS }));
 }
 
 async function read(run: Notifications, commits: readonly Commit[]): Promise<ReadonlyMap<string, After>> {
@@ -59,31 +74,29 @@ async function read(run: Notifications, commits: readonly Commit[]): Promise<Rea
  * The filter is the fence. `lastSeq` keeps a repetition, and one that was given up and comes after its successor, from
  * being written; `deliveredOps` a second delivery within the record, which a unique index cannot see.
  */
-function operationOf({ lease, change }: Commit): mongo.AnyBulkWriteOperation<NotificationDocument> {
+function updateOf({ lease, change }: Commit) {
   const { worker, token } = lease;
   const { seq, release } = change;
   const delivered = deliveredBy(change);
   return {
-    updateOne: {
-      filter: {
-        _id: documentId(lease),
-        lockToken: token,
-        lockedBy: worker,
-        lastSeq: { $lt: seq },
-        ...(delivered.length === 0 ? {} : { deliveredOps: { $nin: [...delivered] } }),
-      },
-      update: [
-        {
-          $set: {
-            ...changeFields(change),
-            barrenClaims: 0,
-            lastSeq: seq,
-            commits: { $concatArrays: ['$commits', [{ token, seq, version: NEXT_VERSION }]] },
-            ...(release ? FREE : {}),
-          },
-        },
-      ],
+    filter: {
+      _id: documentId(lease),
+      lockToken: token,
+      lockedBy: worker,
+      lastSeq: { $lt: seq },
+      ...(delivered.length === 0 ? {} : { deliveredOps: { $nin: [...delivered] } }),
     },
+    update: [
+      {
+        $set: {
+          ...changeFields(change),
+          barrenClaims: 0,
+          lastSeq: seq,
+          commits: { $concatArrays: ['$commits', [{ token, seq, version: NEXT_VERSION }]] },
+          ...(release ? FREE : {}),
+        },
+      },
+    ],
   };
 }
 

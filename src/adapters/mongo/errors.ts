@@ -5,8 +5,8 @@ const { MongoError, MongoNetworkError, MongoNetworkTimeoutError } = mongoose.mon
 
 /** Another write was in the way of a unique index. */
 const DUPLICATE = 11000;
-/** How a server on PostgreSQL refuses to build a unique index over duplicates. */
-const CONSTRAINT = /could not create (exclusion|unique) constraint/;
+/** How a server on PostgreSQL says so when it builds a unique index over duplicates, and in a findAndModify. */
+const CONSTRAINT = /could not create (exclusion|unique) constraint|key value violates (exclusion|unique) constraint/;
 /** Two writes waited for each other and this one gave way; a server on PostgreSQL tells it so, MongoDB as a write conflict. */
 const GAVE_WAY: ReadonlySet<unknown> = new Set([16_908_292, 112]);
 const OUT_OF_DISK_SPACE = 14_031;

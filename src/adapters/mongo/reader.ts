@@ -1,6 +1,6 @@
 import type { mongo } from 'mongoose';
 import type { Clock, Timers } from '../../ports/clock.js';
-import type { Backlog, DeliveryQuery, DeliveryRow, History, ListQuery, RecordReader } from '../../ports/reader.js';
+import type { Backlog, DeliveryCounts, DeliveryQuery, DeliveryRow, History, ListQuery, RecordReader } from '../../ports/reader.js';
 import type { RecordKey, WorkRecord } from '../../ports/record.js';
 import { MongoBacklog } from './backlog.js';
 import { type Commands, commandsOn } from './collection.js';
@@ -49,6 +49,10 @@ export class MongoReader implements RecordReader {
 
   backlog(): Promise<Backlog> {
     return this.#backlog.read();
+  }
+
+  deliveryCounts(): Promise<DeliveryCounts> {
+    return this.#backlog.deliveryCounts();
   }
 }
 

@@ -189,6 +189,7 @@ export class PeopleWorld {
       listDeliveries: (query) => this.call(() => reads.listDeliveries(query)),
       delivery: (tenant, id) => this.call(() => reads.delivery(tenant, id)),
       backlog: () => this.call(() => reads.backlog()),
+      deliveryCounts: () => this.call(() => reads.deliveryCounts()),
     };
   }
 
