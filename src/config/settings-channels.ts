@@ -7,7 +7,7 @@ const rate = (env: string, of: string) =>
     kind: integer(0, 1_000_000),
     default: 0,
     defaultText: '0: no limit',
-    doc: `${of} that may begin in a second, counted over the fleet where REDIS_URL is set, else in each process; up to one second's worth may begin at once. What must wait is put off in order, and no attempt is charged.`,
+    doc: `${of} that may begin in a second, counted over the fleet where REDIS_URL is set, else in each process; up to a quarter of a second's worth (two at least) may begin at once. What must wait is put off in order, and no attempt is charged.`,
   });
 
 const effectClass = (env: string, provider: string) =>

@@ -1,6 +1,6 @@
 import type { Chance } from '../ports/chance.js';
 import type { Clock } from '../ports/clock.js';
-import type { Rates } from '../ports/rates.js';
+import { BURST_MIN, type Rates, SAVED_UP } from '../ports/rates.js';
 
 export type { Rates };
 
@@ -22,13 +22,11 @@ interface Bucket {
 
 /** Providers that are remembered: their names come from clients, so there may be any number. */
 const REMEMBERED = 1000;
-/** The least that may be saved up: with less, a rate of 1 could not make up for anybody who comes a little late to their turn. */
-const BURST_MIN = 2;
 /** Share of the distance between two turns by which each comes late at random. */
 const JITTER = 0.5;
 
 /**
- * A token bucket for each provider, holding at most one second's worth, and a line of those who found it empty. The line
+ * A token bucket for each provider, holding at most a quarter of a second's worth, and a line of those who found it empty. The line
  * stands nowhere: it is a row of turns, one rate's distance apart, and each in it comes back at its own turn, when a
  * token is there for it. Whoever comes anew joins at its end, so that a backlog drains in order, at the rate, and
  * each of it asks about twice. After a restart the line is forgotten; its turns stand in the deliveries themselves.
@@ -49,7 +47,7 @@ export function createRates(clock: Clock, chance: Chance): OwnRates {
   return {
     take(provider, perSecond, inLine) {
       if (perSecond === undefined) return null;
-      const burst = Math.max(BURST_MIN, perSecond);
+      const burst = Math.max(BURST_MIN, SAVED_UP * perSecond);
       const bucket = bucketOf(provider, burst);
       const now = clock.monotonic();
       bucket.tokens = Math.min(burst, bucket.tokens + ((now - bucket.at) * perSecond) / 1000);

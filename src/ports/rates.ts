@@ -1,6 +1,11 @@
+/** The share of a second's calls that may be saved up: so far above its rate may a provider be asked within any second. */
+export const SAVED_UP = 0.25;
+/** The least that may be saved up: with less, a rate of 1 could not make up for anybody who comes a little late to their turn. */
+export const BURST_MIN = 2;
+
 /**
- * How many calls may begin in a second at each provider: a token bucket holding one second's worth, and behind it a line
- * of turns one rate's distance apart. Counted in one process, or over the whole fleet where processes share a counter.
+ * How many calls may begin in a second at each provider: a token bucket holding a quarter of a second's worth, and behind it a
+ * line of turns one rate's distance apart. Counted in one process, or over the whole fleet where processes share a counter.
  */
 export interface Rates {
   /**

@@ -186,7 +186,7 @@ function gaugesOf(registry: Registry, { reader, deliveryCounts, queue }: Sources
   ]);
   if (deliveryCounts !== undefined) {
     gaugeOf(registry, 'signalbox_deliveries', 'Deliveries in the store, by status.', ['status'], async () => {
-    const counts = await deliveryCounts();
+      const counts = await deliveryCounts();
       return DELIVERY_STATUSES.map((status) => [{ status }, counts[status] ?? 0]);
     });
   }

@@ -25,7 +25,7 @@ describe('The rate that processes share', () => {
     expect(await stage.admin.keys('*')).toEqual([]);
   });
 
-  it('lets a second’s worth begin at once in all of them together, then gives each its turn in line', async () => {
+  it('lets what may be saved up begin at once in all of them together, then gives each its turn in line', async () => {
     const [a, b] = [await open(), await open()];
     const answers: (number | null)[] = [];
     for (let n = 0; n < 8; n += 1) answers.push(await (n % 2 === 0 ? a : b).redis.rates.take('p', 2, false));
@@ -71,10 +71,10 @@ describe('The rate that processes share', () => {
     await Promise.all(Array.from({ length: many }, (_, who) => come(who, false)));
     expect(went).toHaveLength(many);
     const tookMs = Math.max(...went.map(({ answeredAt }) => answeredAt)) - Math.min(...went.map(({ sentAt }) => sentAt));
-    expect(tookMs).toBeGreaterThanOrEqual(((many - perSecond) / perSecond) * 1000 - 20);
+    expect(tookMs).toBeGreaterThanOrEqual(((many - perSecond / 4) / perSecond) * 1000 - 20);
     for (const { sentAt: from } of went) {
       const within = went.filter(({ sentAt, answeredAt }) => sentAt >= from && answeredAt <= from + 1000).length;
-      expect(within).toBeLessThanOrEqual(2 * perSecond + 1);
+      expect(within).toBeLessThanOrEqual(1.25 * perSecond + 1);
     }
     expect(asked).toBeLessThanOrEqual(many * 3);
   });
@@ -109,9 +109,9 @@ describe('The rate that processes share', () => {
 
   it('goes by each one’s own when the server is killed under its calls: none fails, none is left', async () => {
     const { redis, until } = await open();
-    const answers = Array.from({ length: 200 }, () => redis.rates.take('p', 1000, false));
+    const answers = Array.from({ length: 200 }, () => redis.rates.take('p', 10_000, false));
     const killed = server.kill();
-    const all = await Promise.all([...answers, ...Array.from({ length: 200 }, () => redis.rates.take('p', 1000, false))]);
+    const all = await Promise.all([...answers, ...Array.from({ length: 200 }, () => redis.rates.take('p', 10_000, false))]);
     expect(all.every((answer) => answer === null || answer === OWN_WAIT_MS)).toBe(true);
     await killed;
     await server.start();
@@ -142,8 +142,8 @@ describe('The rate that processes share', () => {
 
 /** Takes all that may begin at once; gives the first turn in line. */
 async function fill(rates: Rates, perSecond: number): Promise<number> {
-  for (let n = 0; n < perSecond; n += 1) expect(await rates.take('p', perSecond, false)).toBeNull();
-  const turn = await rates.take('p', perSecond, false);
-  expect(turn).not.toBeNull();
-  return Number(turn);
+  for (;;) {
+    const turn = await rates.take('p', perSecond, false);
+    if (turn !== null) return turn;
+  }
 }

@@ -1,10 +1,9 @@
 import type { Redis as Client, Result } from 'ioredis';
 import type { Chance } from '../../ports/chance.js';
-import type { Rates } from '../../ports/rates.js';
+import { BURST_MIN, type Rates, SAVED_UP } from '../../ports/rates.js';
 import type { Guard } from './connection.js';
 
-/** The least that may be saved up, and how late each comes at most (as a share of the distance between two turns): as in one process. */
-const BURST_MIN = 2;
+/** How late each comes at most, as a share of the distance between two turns: as in one process. */
 const JITTER = 0.5;
 
 /**
@@ -12,7 +11,7 @@ const JITTER = 0.5;
  *          times in milliseconds on the server's clock. A key that has run out is a full bucket with nobody in line.
  * ARGV[1]  calls a second
  * ARGV[2]  '1': the caller comes because its turn has come
- * ARGV[3]  the least that may be saved up
+ * ARGV[3]  calls that may be saved up
  * ARGV[4]  milliseconds by which this one comes late, should it have to wait
  * returns  -1: go ahead; else milliseconds until the caller's turn, and nothing was taken
  */
@@ -20,7 +19,7 @@ const TAKE = `
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + clock[2] / 1000
 local apart = 1000 / tonumber(ARGV[1])
-local burst = math.max(tonumber(ARGV[3]), tonumber(ARGV[1]))
+local burst = tonumber(ARGV[3])
 local kept = redis.call('HMGET', KEYS[1], 'tokens', 'at', 'line')
 local tokens = kept[1] and tonumber(kept[1]) or burst
 local at = kept[2] and tonumber(kept[2]) or now
@@ -44,7 +43,7 @@ return answer
 
 declare module 'ioredis' {
   interface RedisCommander<Context> {
-    takeRate(key: string, perSecond: number, inLine: 0 | 1, burstMin: number, lateMs: number): Result<number, Context>;
+    takeRate(key: string, perSecond: number, inLine: 0 | 1, burst: number, lateMs: number): Result<number, Context>;
   }
 }
 
@@ -68,7 +67,8 @@ export function createSharedRates({ client, chance, guard, fallback }: Deps): Ra
       if (perSecond === undefined) return null;
       const lateMs = (chance.next() * JITTER * 1000) / perSecond;
       try {
-        const waitMs = await guard(() => client.takeRate(`signalbox:rate:${provider}`, perSecond, inLine ? 1 : 0, BURST_MIN, lateMs));
+        const burst = Math.max(BURST_MIN, SAVED_UP * perSecond);
+        const waitMs = await guard(() => client.takeRate(`signalbox:rate:${provider}`, perSecond, inLine ? 1 : 0, burst, lateMs));
         return waitMs < 0 ? null : waitMs;
       } catch {
         return fallback.take(provider, perSecond, inLine);
