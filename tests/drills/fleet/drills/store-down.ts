@@ -11,6 +11,8 @@ export const storeDown: Drill = {
   about:
     'the store is away for --seconds: APIs say so within 1 s (503, Retry-After), accept nothing by halves, and all is drained 60 s after',
   scale: { rate: 100, seconds: 60, apis: 2, workers: 3 },
+  // More at a time than the default: commits share a command, which is what a small machine needs at this rate.
+  settings: { PREFETCH_COUNT: '50' },
   async fault(stage) {
     const before = stage.load.counts();
     await stage.fault(`store: away for ${stage.options.seconds} s`, DRAINED_MS, async () => {
