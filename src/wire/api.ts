@@ -72,5 +72,7 @@ export function createApi(parts: ApiParts): Server {
   // Slow senders are cut off: a request's header within 10 s, all of it within 30 s.
   http.headersTimeout = 10_000;
   http.requestTimeout = 30_000;
+  // Longer than balancers keep idle connections (nginx: 60 s), so that it is they who end them and no request meets a closing socket.
+  http.keepAliveTimeout = 75_000;
   return http;
 }

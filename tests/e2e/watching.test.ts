@@ -24,6 +24,10 @@ describe('Whoever watches the server', () => {
     expect((await app.get(path)).status).toBe(200);
   });
 
+  it('may keep a connection idle for longer than balancers do, so that no request of theirs meets a closing socket', async () => {
+    expect((await app.get('/livez')).headers.get('keep-alive')).toBe('timeout=75');
+  });
+
   it('gets metrics as text by default, as JSON by Accept, and always as text under /metrics/prometheus', async () => {
     const text = await app.get<string>('/metrics');
     expect(text.headers.get('content-type')).toContain('text/plain');

@@ -9,10 +9,13 @@ interface Waiting<Item, Result> {
 /** Writes a batch and answers each item in order; an error in an item's place is that item's alone. */
 export type WriteBatch<Item, Result> = (items: readonly Item[]) => Promise<readonly (Result | SignalboxError)[]>;
 
+/** So many must wait before another batch goes out beside one that is under way: with less it costs the store more than it saves time. */
+const WORTH_A_LANE = 16;
+
 /**
- * Gathers writes into batches: those of one turn of the event loop while there is a lane free, else those that come until
- * a batch before is answered. So many lanes, so many batches under way: the busier the store is, the more writes share a
- * round trip. Batches begin in the order of the calls; with several lanes they may end in another.
+ * Gathers writes into batches: those of one turn of the event loop while nothing is under way, else those that come until
+ * the batch before is answered, or until there are enough of them for a lane of their own. The busier the store is, the more
+ * writes share a round trip. Batches begin in the order of the calls; with several lanes they may end in another.
  */
 export class Gather<Item, Result> {
   readonly #write: WriteBatch<Item, Result>;
@@ -34,7 +37,7 @@ export class Gather<Item, Result> {
   add(item: Item): Promise<Result> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, resolve, reject });
-      if (this.#busy >= this.#lanes) return;
+      if (this.#busy >= this.#lanes || (this.#busy > 0 && this.#waiting.length < WORTH_A_LANE)) return;
       this.#busy += 1;
       setImmediate(() => void this.#flush());
     });

@@ -4,7 +4,7 @@ import type { ServerName, Stage } from '../stage.js';
 /** Longer than anything waits for an answer, shorter than a lease. */
 const LOST_MS = 3_000;
 /** What an API may take to say that it does not know, on a machine that has other things to do. */
-const ANSWER_MS = 1_500;
+const ANSWER_MS = 2_000;
 
 /** What is asked arrives and is done, and the answer does not: nothing may come of asking again. */
 export const lostReply: Drill = {
