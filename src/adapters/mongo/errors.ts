@@ -7,8 +7,10 @@ const { MongoError, MongoNetworkError, MongoNetworkTimeoutError } = mongoose.mon
 const DUPLICATE = 11000;
 /** How a server on PostgreSQL says so when it builds a unique index over duplicates, and in a findAndModify. */
 const CONSTRAINT = /could not create (exclusion|unique) constraint|key value violates (exclusion|unique) constraint/;
-/** Two writes waited for each other and this one gave way; a server on PostgreSQL tells it so, MongoDB as a write conflict. */
+/** Two writes waited for each other and this one gave way: MongoDB's write conflict, and what a server on PostgreSQL makes of it. */
 const GAVE_WAY: ReadonlySet<unknown> = new Set([16_908_292, 112]);
+/** The same of a findAndModify there, under the code of an internal error. */
+const DEADLOCK = /deadlock detected/;
 const OUT_OF_DISK_SPACE = 14_031;
 
 export function isDuplicate(error: unknown): boolean {
@@ -18,7 +20,7 @@ export function isDuplicate(error: unknown): boolean {
 /** Worth one immediate repetition: the connection broke (not: it was silent), or the write gave way to another. */
 export function isPassing(error: unknown): boolean {
   if (error instanceof MongoNetworkTimeoutError) return false;
-  return error instanceof MongoNetworkError || (error instanceof MongoError && GAVE_WAY.has(error.code));
+  return error instanceof MongoNetworkError || (error instanceof MongoError && (GAVE_WAY.has(error.code) || DEADLOCK.test(error.message)));
 }
 
 /** A failure of the server or of the way to it, as the project knows it; duplicates, and mistakes of ours, as they are. */

@@ -67,7 +67,7 @@ export interface FleetLoad {
 }
 
 const TICK_MS = 10;
-const PATIENCE_MS = 180_000;
+const PATIENCE_MS = 600_000;
 /** Clients at a time that come again; the others wait behind them, as in anybody's outbox. */
 const COMING_AGAIN = 16;
 const RETRY_FROM_MS = 100;

@@ -196,11 +196,11 @@ export class Stage {
     return new Promise((resolve) => setTimeout(resolve, ms));
   }
 
-  /** Waits until nothing that is due waits for long any more. False: not within that time. */
-  async caughtUp(withinMs: number): Promise<boolean> {
+  /** Waits until nothing that is due waits for long any more (`longMs`). False: not within that time. */
+  async caughtUp(withinMs: number, longMs = CAUGHT_UP_MS): Promise<boolean> {
     return until(withinMs, async () => {
       const queue = await this.backlog();
-      return queue !== null && queue.oldestDueMs < CAUGHT_UP_MS;
+      return queue !== null && queue.oldestDueMs < longMs;
     });
   }
 
