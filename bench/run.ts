@@ -26,7 +26,7 @@ const CASES: readonly Case[] = [
   mongodbClaims,
   mongodbWrites,
   rabbitmqWakeUps,
-  workersScaling,
+  ...workersScaling,
 ];
 
 const HELP = `usage: npm run bench -- [case …] [flags]

@@ -10,8 +10,6 @@ import { type MongodbServer, mongodbServer } from '../mongodb-server.js';
 import type { Taken } from '../processes/slow-receiver.js';
 import { type Meeting, makeBacklog, openRecords, startApi, startWorker } from '../workers-fleet.js';
 
-const ITEMS = 2000;
-const HANDLER_MS = 5;
 /**
  * Records that a worker has in hand. Few, so that it waits (for its handler, the store and the broker) most of the time:
  * with many, two cores are full of the servers' work before the second worker comes, and that is what would be measured.
@@ -25,8 +23,17 @@ const REST_WITHIN_MS = 15_000;
 const LOOK_EVERY_MS = 50;
 const COUNTS = [1, 2] as const;
 
-/** The same backlog for one worker and for two, each a process of its own, with a handler that takes its time. */
-export const workersScaling: Case = { name: 'workers', summary: 'one worker process against two, with a 5 ms handler', run };
+/**
+ * The same backlog for one worker and for two, each a process of its own, with a handler that takes its time. With 5 ms two cores
+ * are soon full of the servers' work; with 50 ms they are not, and what is seen is whether workers stand in each other's way.
+ */
+export const workersScaling: readonly Case[] = [caseOf(5, 2000), caseOf(50, 800)];
+
+function caseOf(handlerMs: number, items: number): Case {
+  const name = `workers-${handlerMs}ms`;
+  const run = (options: CaseOptions): Promise<CaseResult> => measure(name, handlerMs, options.items ?? items, options);
+  return { name, summary: `one worker process against two, with a ${handlerMs} ms handler`, run };
+}
 
 interface Arena {
   readonly directory: string;
@@ -36,8 +43,7 @@ interface Arena {
   readonly receiverPort: number;
 }
 
-async function run(options: CaseOptions): Promise<CaseResult> {
-  const items = options.items ?? ITEMS;
+async function measure(caseName: string, handlerMs: number, items: number, options: CaseOptions): Promise<CaseResult> {
   options.progress('starting MongoDB and RabbitMQ');
   const given = process.env['SIGNALBOX_TEST_RABBITMQ_URL'];
   const build = await freezeBuild();
@@ -46,7 +52,7 @@ async function run(options: CaseOptions): Promise<CaseResult> {
   const receiver = start(new URL('../processes/slow-receiver.ts', import.meta.url), { profileDir: null });
   const samples: Sample[] = [];
   try {
-    const receiverPort = await receiver.ask<number>('listen', { answerAfterMs: HANDLER_MS });
+    const receiverPort = await receiver.ask<number>('listen', { answerAfterMs: handlerMs });
     const arena: Arena = { directory: build.directory, mongodb, rabbitmqUrl: rabbitmq.uri, receiver, receiverPort };
     await rotate(
       options.rounds,
@@ -55,7 +61,7 @@ async function run(options: CaseOptions): Promise<CaseResult> {
         samples.push({ contestant: nameOf(workers), round, figures: await pass(arena, workers, items, `${round}-${workers}`) });
       }),
     );
-    return { name: workersScaling.name, items, samples, findings: findingsOf(samples), notes: notesOf(items, mongodb.about) };
+    return { name: caseName, items, samples, findings: findingsOf(samples), notes: notesOf(items, handlerMs, mongodb.about) };
   } finally {
     await receiver.end();
     await Promise.all([mongodb.dispose(), rabbitmq.dispose()]);
@@ -145,9 +151,9 @@ function findingsOf(samples: readonly Sample[]) {
   return [finding('items/s of two workers, of one', '×', ratio, { atLeast: 1.9 })];
 }
 
-function notesOf(items: number, about: string): readonly string[] {
+function notesOf(items: number, handlerMs: number, about: string): readonly string[] {
   return [
-    `On ${about}, and RabbitMQ. ${items} webhooks whose receiver answers after ${HANDLER_MS} ms; PREFETCH_COUNT ${PREFETCH}, so that a worker mostly waits.`,
+    `On ${about}, and RabbitMQ. ${items} webhooks whose receiver answers after ${handlerMs} ms; PREFETCH_COUNT ${PREFETCH}, so that a worker mostly waits.`,
     `Measured from ${WARM_MS / 1000} s after all workers were at work to the last tenth. Every item arrived once and is at rest.`,
     'Receiver, servers and workers share the machine: where it is busy near 100 % the cores are the limit, and not the workers.',
   ];
