@@ -2,13 +2,17 @@ import type { Command } from 'commander';
 import { clientFor, family, print, printJson, wantsJson } from './command.js';
 import { columns } from './table.js';
 
+/** Null: the server that was asked could not find out. */
 interface Queue {
-  readonly depth: number;
-  readonly unacked: number;
+  readonly depth: number | null;
+  readonly unacked: number | null;
   readonly consumers: number;
-  readonly open: number;
-  readonly oldestDueMs: number;
+  readonly open: number | null;
+  readonly oldestDueMs: number | null;
 }
+
+const UNKNOWN = 'unknown';
+const told = (figure: number | null): string => (figure === null ? UNKNOWN : String(figure));
 
 const EXAMPLES = '\nExamples:\n  $ signalbox queue depth\n  $ signalbox queue depth --json';
 
@@ -23,10 +27,10 @@ export function addQueue(program: Command): void {
       const { queue } = await client.get<{ readonly queue: Queue }>('/resources');
       if (wantsJson(command)) return printJson(queue);
       const rows = [
-        ['wake-ups waiting', String(queue.depth)],
-        ['wake-ups taken', String(queue.unacked)],
-        ['open notifications', String(queue.open)],
-        ['oldest overdue by', `${Math.round(queue.oldestDueMs)} ms`],
+        ['wake-ups waiting', told(queue.depth)],
+        ['wake-ups taken', told(queue.unacked)],
+        ['open notifications', told(queue.open)],
+        ['oldest overdue by', queue.oldestDueMs === null ? UNKNOWN : `${Math.round(queue.oldestDueMs)} ms`],
       ];
       print(columns(rows, [1]));
     });

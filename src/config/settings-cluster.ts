@@ -89,7 +89,7 @@ export const CLUSTER = {
     env: 'PREFETCH_COUNT',
     kind: integer(1, 10_000),
     default: 10,
-    doc: 'Wake-ups that RabbitMQ hands to one worker ahead, and so the records that it works on at a time. Above it WORKER_BATCH_SIZE cannot fill.',
+    doc: 'Wake-ups that RabbitMQ hands to one worker ahead from each of its two queues (normal and urgent), and so the records that it works on at a time. Above it WORKER_BATCH_SIZE cannot fill.',
   }),
   redisUrl: setting({
     env: 'REDIS_URL',

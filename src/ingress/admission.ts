@@ -1,6 +1,6 @@
 import { SignalboxError } from '../errors.js';
 import type { Clock, Timer, Timers } from '../ports/clock.js';
-import type { RecordReader } from '../ports/reader.js';
+import type { Backlog, RecordReader } from '../ports/reader.js';
 import type { Fact } from '../ports/watch.js';
 
 const SAMPLE_MS = 1000;
@@ -32,7 +32,9 @@ export interface Admission {
 
 export function createAdmission({ reader, clock, timers, maxBacklog }: Deps): Admission {
   let open = 0;
-  let drained = 0;
+  /** Accepted here since the last sample. */
+  let accepted = 0;
+  let last: Backlog = { open: 0, oldestDueMs: 0 };
   let ratePerSecond = 0;
   let sampledAt = clock.monotonic();
   let timer: Timer | undefined;
@@ -42,15 +44,22 @@ export function createAdmission({ reader, clock, timers, maxBacklog }: Deps): Ad
   const sample = async (): Promise<void> => {
     try {
       const backlog = await reader.backlog();
-      const seconds = Math.max(0.001, (clock.monotonic() - sampledAt) / 1000);
-      ratePerSecond = drained / seconds;
-      open = backlog.open;
-      drained = 0;
-      sampledAt = clock.monotonic();
+      // The same figures once more: what was counted here since is still to be added to them.
+      if (backlog !== last) take(backlog);
     } catch {
       // The store does not answer: the last sample stands, and the accept itself will say so.
     }
     if (running) timer = timers.after(SAMPLE_MS, () => void sample());
+  };
+
+  /** Whoever drains it, here or elsewhere: so much is gone. What other processes accepted meanwhile makes it look slower. */
+  const take = (backlog: Backlog): void => {
+    const seconds = Math.max(0.001, (clock.monotonic() - sampledAt) / 1000);
+    ratePerSecond = Math.max(0, last.open + accepted - backlog.open) / seconds;
+    open = backlog.open;
+    accepted = 0;
+    last = backlog;
+    sampledAt = clock.monotonic();
   };
 
   return {
@@ -64,11 +73,11 @@ export function createAdmission({ reader, clock, timers, maxBacklog }: Deps): Ad
       timer?.cancel();
     },
     count(fact) {
-      if (fact.kind === 'accepted' && fact.outcome === 'created') open += 1;
-      if (fact.kind === 'settled' && fact.record.dueAt === null) {
-        open = Math.max(0, open - 1);
-        drained += 1;
+      if (fact.kind === 'accepted' && fact.outcome === 'created') {
+        open += 1;
+        accepted += 1;
       }
+      if (fact.kind === 'settled' && fact.record.dueAt === null) open = Math.max(0, open - 1);
     },
     close() {
       closed = true;

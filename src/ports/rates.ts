@@ -1,4 +1,4 @@
-/** The share of a second's calls that may be saved up: so far above its rate may a provider be asked within any second. */
+/** The share of a second's calls that may be saved up (two at least): so far above its rate may a provider be asked within any second. */
 export const SAVED_UP = 0.25;
 /** The least that may be saved up: with less, a rate of 1 could not make up for anybody who comes a little late to their turn. */
 export const BURST_MIN = 2;

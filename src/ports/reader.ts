@@ -70,7 +70,8 @@ export interface RecordReader {
   delivery(tenant: string, deliveryId: string): Promise<DeliveryRow | null>;
   /**
    * Over all tenants; cheap enough to ask once a second. Exact where there is little to count. Where counting takes long a store
-   * may give the last known figures, counted again in the background: then they may be older than the last commit.
+   * may give the last known figures, counted again in the background: then they may be older than the last commit, and are the same
+   * object as before. Rejects with `store-unavailable` also where nothing is known yet.
    */
   backlog(): Promise<Backlog>;
   /** Over all tenants and all that is kept, for dashboards: asked by few, and not often. Exact as {@link backlog} is. */

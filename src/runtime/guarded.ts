@@ -43,7 +43,7 @@ export function guardStore(ports: StorePorts, deps: GuardDeps & { readonly answe
   const always = (): number => answerMs;
   return {
     store: guardPort(ports.store, guard, (call) => (WORKERS_CALLS.has(call) ? undefined : answerMs)),
-    reader: guardPort(ports.reader, guard, (call) => (COUNTS.has(call) ? undefined : answerMs)),
+    reader: guardPort(ports.reader, guard, always, COUNTS),
     desk: guardPort(ports.desk, guard, always),
     people: guardPort(ports.people, guard, always),
     inbox: guardPort(ports.inbox, guard, always),
@@ -54,7 +54,7 @@ export function guardStore(ports: StorePorts, deps: GuardDeps & { readonly answe
   };
 }
 
-/** Counted for dashboards and limits, which do not keep anybody waiting. */
+/** Counted for dashboards and limits, which keep nobody waiting; what is told from memory says nothing of the server: they go past the breaker. */
 const COUNTS: ReadonlySet<string> = new Set(['backlog', 'deliveryCounts'] satisfies (keyof RecordReader)[]);
 
 /** Of the store of record, what is done under a lease, and to get one. */
@@ -119,8 +119,13 @@ function createGuard({ breakers, timers, watch }: GuardDeps, name: string, code:
   };
 }
 
-/** The port with each of its calls behind the guard. */
-function guardPort<P extends object>(port: P, guard: Guard, answerMsOf: (call: string) => number | undefined): P {
+/** The port with each of its calls behind the guard, but those that go past it. */
+function guardPort<P extends object>(
+  port: P,
+  guard: Guard,
+  answerMsOf: (call: string) => number | undefined,
+  past: ReadonlySet<string> = new Set(),
+): P {
   const guarded = new Map<string | symbol, unknown>();
   return new Proxy(port, {
     get(target, name) {
@@ -129,7 +134,8 @@ function guardPort<P extends object>(port: P, guard: Guard, answerMsOf: (call: s
       const member: unknown = Reflect.get(target, name);
       if (typeof member !== 'function') return member;
       const answerMs = answerMsOf(String(name));
-      const call = (...args: unknown[]): Promise<unknown> => guard(async () => Reflect.apply(member, target, args), answerMs);
+      const asked = async (args: unknown[]): Promise<unknown> => Reflect.apply(member, target, args);
+      const call = (...args: unknown[]): Promise<unknown> => (past.has(String(name)) ? asked(args) : guard(() => asked(args), answerMs));
       guarded.set(name, call);
       return call;
     },

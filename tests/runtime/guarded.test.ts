@@ -58,6 +58,19 @@ async function stateOf(call: Promise<unknown>): Promise<string> {
 }
 
 describe('The store behind its breaker', () => {
+  it('is neither opened nor closed by counts, which may be told from memory', async () => {
+    const { clock, server, ports, states, fail } = set();
+    await fail(SERVER_BREAKER.breakerFailures - 1);
+    server.answer = () => Promise.resolve({ open: 7, oldestDueMs: 0 });
+    await ports.reader.backlog();
+    await fail(1);
+    expect(states('mongodb')).toEqual(['closed', 'open']);
+    clock.advance(SERVER_BREAKER.breakerOpenMs);
+    server.answer = () => Promise.resolve({ open: 7, oldestDueMs: 0 });
+    await ports.reader.deliveryCounts();
+    expect(states('mongodb').at(-1)).not.toBe('closed');
+  });
+
   it('is asked, and its answers and errors come as they are', async () => {
     const { server, ports } = set();
     server.answer = () => Promise.resolve('a record');

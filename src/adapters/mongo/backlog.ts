@@ -3,6 +3,7 @@ import type { Backlog, DeliveryCounts } from '../../ports/reader.js';
 import type { DeliveryStatus } from '../../ports/record.js';
 import { type Commands, commandsOn } from './collection.js';
 import { DESK, type Stage } from './desk-rows.js';
+import { unavailable } from './errors.js';
 import { RESTED } from './indexes.js';
 import { NOTIFICATIONS, type NotificationDocument } from './model.js';
 import { NOW } from './now.js';
@@ -23,7 +24,7 @@ interface Counted {
   readonly count: number;
 }
 
-/** DeliveryCounts what there is, so that nothing has to be kept in step: each part as often as it is cheap. */
+/** Counts what there is, so that nothing has to be kept in step: each part as often as it is cheap. */
 export class MongoBacklog {
   readonly #run: Commands<NotificationDocument>;
   readonly #open: PacedCount<Backlog>;
@@ -43,7 +44,9 @@ export class MongoBacklog {
   }
 
   async read(): Promise<Backlog> {
-    return (await this.#open.read()) ?? { open: 0, oldestDueMs: 0 };
+    const open = await this.#open.read();
+    if (open === null) throw unavailable('The backlog is still being counted.');
+    return open;
   }
 
   async deliveryCounts(): Promise<DeliveryCounts> {

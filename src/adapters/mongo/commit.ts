@@ -24,11 +24,16 @@ export async function commitBatch(run: Notifications, commits: readonly Commit[]
   let left = commits;
   for (let round = 0; round < ROUNDS && left.length > 0; round += 1) {
     const { refused, after } = await write(run, left);
+    const alone = left.length === 1;
     for (const commit of left) {
-      const verdict = judge(commit, after.get(documentId(commit.lease)), refused);
+      const verdict = judge(commit, after.get(documentId(commit.lease)), refused && alone);
       if (verdict !== undefined) verdicts.set(commit, verdict);
     }
     left = left.filter((commit) => !verdicts.has(commit));
+    // Of several one was refused, and another may only have given way: which is which shows when each is written by itself.
+    if (!refused || alone) continue;
+    for (const commit of left) verdicts.set(commit, (await commitBatch(run, [commit]))[0] as Verdict);
+    left = [];
   }
   return commits.map((commit) => verdicts.get(commit) ?? unavailable('MongoDB could not write a commit.'));
 }

@@ -140,7 +140,9 @@ export class Migrations {
     const holder = randomUUID();
     if (!(await duties.hold(DUTY, holder, LEASE_MS))) throw new SignalboxError('migration-under-way', 'Another migration is under way.');
     let timer: Timer | undefined;
+    let done = false;
     const renewLater = (): void => {
+      if (done) return;
       timer = this.#timers.after(LEASE_MS / 3, () => {
         // One that fails is made good by the next; a step may be done twice.
         duties.hold(DUTY, holder, LEASE_MS).then(renewLater, renewLater);
@@ -150,6 +152,7 @@ export class Migrations {
     try {
       return await work();
     } finally {
+      done = true;
       timer?.cancel();
       await duties.giveUp(DUTY, holder);
     }

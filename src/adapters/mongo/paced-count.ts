@@ -41,13 +41,12 @@ export class PacedCount<T> {
 
   async #measured(): Promise<T> {
     const startedAt = this.#clock.monotonic();
-    try {
-      this.#last = await this.#count();
-      return this.#last;
-    } finally {
-      this.#countedAt = this.#clock.monotonic();
-      this.#tookMs = this.#countedAt - startedAt;
-    }
+    const counted = await this.#count();
+    // One that failed says nothing of how long counting takes.
+    this.#last = counted;
+    this.#countedAt = this.#clock.monotonic();
+    this.#tookMs = this.#countedAt - startedAt;
+    return counted;
   }
 
   /** Whoever asks after it has become clear that it takes long no longer waits for it. */

@@ -21,9 +21,9 @@ import { documentId, type Notifications } from './model.js';
 import { NOW } from './now.js';
 import type { ServerClock } from './server-clock.js';
 
-/** Records of one batch: beyond this a batch saves little, and those in it wait for each other. */
 /** While one batch is read back, the next is written. */
 const LANES = 2;
+/** Records of one batch: beyond this a batch saves little, and those in it wait for each other. */
 const BATCH = 100;
 
 /** `RecordStore` on MongoDB: each write is one conditional update of one document, many of them to a command. */

@@ -200,7 +200,8 @@ export class Stage {
   async caughtUp(withinMs: number, longMs = CAUGHT_UP_MS): Promise<boolean> {
     return until(withinMs, async () => {
       const queue = await this.backlog();
-      return queue !== null && queue.oldestDueMs < longMs;
+      // An API that cannot reach the store does not know, which is not nothing.
+      return queue !== null && queue.oldestDueMs !== null && queue.oldestDueMs < longMs;
     });
   }
 
@@ -259,8 +260,9 @@ export class Stage {
 }
 
 export interface Backlog {
-  readonly open: number;
-  readonly oldestDueMs: number;
+  /** Null: whoever was asked does not know. */
+  readonly open: number | null;
+  readonly oldestDueMs: number | null;
   readonly depth: number;
   readonly unacked: number;
 }
