@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/
 import { startApp, type TestApp } from '../support/app.js';
 import { type Ran, signalbox } from './capture.js';
 
-const ADMIN = 'ki7mX2pQ9sVb4tYz8WcR3nLf6HgJ1dKa0EuTo5Zx';
+const ADMIN = 'ki7mX2pQ9sVb4tYz8WcR3nLf6HgJ1dKa0EuTo5ZxPlQs';
 
 let app: TestApp;
 beforeAll(async () => {

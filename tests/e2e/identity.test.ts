@@ -104,6 +104,54 @@ describe('Where a key is asked for', () => {
   });
 });
 
+describe('A browser’s question before the call', () => {
+  it('is answered without a key: yes to a named origin, nothing to another', async () => {
+    const app = await startApp({ ...GUARDED, CORS_ORIGINS: 'https://app.example.org' });
+    const ask = (origin: string) =>
+      app.send('OPTIONS', '/api/v1/notifications', undefined, {
+        origin,
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'authorization,content-type',
+      });
+    try {
+      const named = await ask('https://app.example.org');
+      expect([named.status, named.headers.get('access-control-allow-origin')]).toEqual([204, 'https://app.example.org']);
+      expect(named.headers.get('access-control-allow-headers')).toContain('authorization');
+      expect((await ask('https://evil.example.org')).headers.get('access-control-allow-origin')).toBeNull();
+    } finally {
+      await app.stop();
+    }
+  });
+});
+
+describe('The limits', () => {
+  it('are each key’s own; the tenant’s is for all of its keys; nobody is asked for a key past the address’s', async () => {
+    const app = await startApp({
+      ...GUARDED,
+      RATE_LIMIT_PER_MINUTE: '2',
+      RATE_LIMIT_TENANT_PER_MINUTE: '3',
+      RATE_LIMIT_IP_PER_MINUTE: '15',
+    });
+    const read = async (key: string | null): Promise<number> => (await call(app, 'get', '/api/v1/notifications', key)).status;
+    try {
+      const admin = [await keyOf(app, 'shop', ['read'], 'one'), await keyOf(app, 'shop', ['read'], 'two')];
+      const [one = '', two = ''] = admin.map(({ key }) => key);
+      expect([await read(one), await read(one), await read(one)]).toEqual([200, 200, 429]);
+      // The tenant has had three by now, refused ones included.
+      expect(await read(two)).toBe(429);
+      expect(await read(ADMIN)).toBe(429);
+      const rest = [];
+      for (let n = 0; n < 10; n += 1) rest.push(await read(null));
+      expect(new Set(rest)).toEqual(new Set([401, 429]));
+      const last = await call(app, 'get', '/api/v1/notifications', null);
+      expect([last.status, last.headers.get('ratelimit')]).toEqual([429, expect.stringMatching(/^"ip";r=0;t=\d+$/)]);
+      expect(Number(last.headers.get('retry-after'))).toBeGreaterThan(0);
+    } finally {
+      await app.stop();
+    }
+  });
+});
+
 describe('Where no key is asked for', () => {
   let app: TestApp;
   beforeAll(async () => {

@@ -1,7 +1,7 @@
 import type { Answer, TestApp } from '../support/app.js';
 
-export const ADMIN = 'ki7mX2pQ9sVb4tYz8WcR3nLf6HgJ1dKa0EuTo5Zx';
-export const SECRET = '3Vb9xQ2mZk7Lr8Ts5Wf1Yh6Nc4Pd0JgAeUiOoRtX';
+export const ADMIN = 'ki7mX2pQ9sVb4tYz8WcR3nLf6HgJ1dKa0EuTo5ZxPlQs';
+export const SECRET = '3Vb9xQ2mZk7Lr8Ts5Wf1Yh6Nc4Pd0JgAeUiOoRtXvNm';
 
 /** Settings of a server that asks for a key. */
 export const GUARDED = { AUTH_REQUIRED: 'on', ADMIN_API_KEY: ADMIN, JWT_SECRET: SECRET };
