@@ -20,6 +20,8 @@ const PIPELINE = '^src/pipeline/';
 const ROUTES = '^src/workloads/[^/]+/(|[a-z-]+-)routes\\.ts$';
 /** The one command that opens the store, since no server runs yet when it is needed. */
 const MIGRATE = '^src/cli/migrate\\.ts$';
+/** Clients of the API: their key is in the environment. */
+const CLIENTS = '^src/cli/(api-client|demo/own-server)\\.ts$';
 /** Those who put the program together. */
 const COMPOSITION = '^src/(wire|main|worker)(\\.ts$|/)';
 
@@ -153,7 +155,7 @@ module.exports = {
       comment: 'Everybody else is handed the numbers they need.',
       from: {
         path: '^src/',
-        pathNot: [COMPOSITION, '^src/config(\\.ts$|/)', '^src/cli/config-', MIGRATE, '^src/cluster/', '^src/sink/main\\.ts$'],
+        pathNot: [COMPOSITION, '^src/config(\\.ts$|/)', '^src/cli/config-', CLIENTS, MIGRATE, '^src/cluster/', '^src/sink/main\\.ts$'],
       },
       to: { path: '^src/config(\\.ts$|/)' },
     },

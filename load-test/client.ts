@@ -1,4 +1,5 @@
 import { Pool } from 'undici';
+import { keyHeaders } from '../src/config/client-key.js';
 
 /** An answer, or status 0 where none came; `failure` then says why. `body` is JSON parsed, null where there was none. */
 export interface Answered<T> {
@@ -18,6 +19,7 @@ export class Client {
   /** The first server. */
   readonly url: string;
   readonly #pools: readonly Pool[];
+  readonly #key = keyHeaders();
   #turn = 0;
 
   constructor(urls: readonly [string, ...string[]], connections = CONNECTIONS) {
@@ -42,7 +44,7 @@ export class Client {
     const pool = this.#pools[this.#turn % this.#pools.length] as Pool;
     this.#turn += 1;
     try {
-      const { statusCode: status, body } = await pool.request({ method, path, headers, body: sent });
+      const { statusCode: status, body } = await pool.request({ method, path, headers: { ...this.#key, ...headers }, body: sent });
       const text = await body.text();
       return { status, body: (text === '' ? null : JSON.parse(text)) as T, failure: null };
     } catch (error) {

@@ -3,6 +3,7 @@ import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { makeDataDir, removeDataDir } from '../bench/built.js';
+import { keySettings } from '../src/config/client-key.js';
 import { freezeBuild } from '../tests/support/frozen-build.js';
 import { Client } from './client.js';
 import { askFleet, type Fleet } from './fleet.js';
@@ -96,6 +97,7 @@ export async function startTarget(webhookAllow: readonly string[], settings: Rea
     SINK_KEEP: '5000',
     LOG_LEVEL: 'info',
     ...(webhookAllow.length === 0 ? {} : { WEBHOOK_ALLOW: webhookAllow.join(',') }),
+    ...keySettings(),
     ...settings,
   };
   const child = spawn(process.execPath, ['--enable-source-maps', join(build.directory, 'dist/main.js')], {

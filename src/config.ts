@@ -15,6 +15,7 @@ const FOLDED = [
   'heartbeatMs',
   'workerId',
   'sink',
+  'authRequired',
   'dataDir',
   'databaseUrl',
   'storeDriver',
@@ -59,6 +60,8 @@ export interface Config extends Omit<Values, Folded | Dead> {
   readonly heartbeatMs: number;
   /** Whether the development receiver takes the place of real providers. */
   readonly sink: boolean;
+  /** Whether a call of the API needs a key or a token. */
+  readonly authRequired: boolean;
   /** Lines for a person, one each: allowed, but surely not what was meant. */
   readonly warnings: readonly string[];
 }
@@ -142,8 +145,14 @@ export function loadConfig(env: NodeJS.ProcessEnv = readEnvironment().variables)
     workerId: values.workerId ?? `${hostname().replace(/[^A-Za-z0-9._:-]/g, '-')}-${process.pid}`,
     heartbeatMs: values.heartbeatMs ?? Math.floor(values.leaseMs / 3),
     sink: values.sink === 'on' || (values.sink === 'auto' && !production),
+    authRequired: values.authRequired === 'on' || (values.authRequired === 'auto' && (production || !isLoopback(values.host))),
     warnings: doubts(values, set),
   };
+}
+
+/** Whether nobody but this machine can reach a listener there. */
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 /** Leaves out what {@link Config} must not carry: settings without effect, secrets among them. */

@@ -6,6 +6,7 @@ export const ERRORS = {
   'invalid-request': { status: 400, title: 'The request is not valid', retryable: false },
   'malformed-json': { status: 400, title: 'The body is not valid JSON', retryable: false },
   unauthorized: { status: 401, title: 'A credential is needed', retryable: false },
+  forbidden: { status: 403, title: 'This is not allowed', retryable: false },
   'not-found': { status: 404, title: 'There is no such thing', retryable: false },
   conflict: { status: 409, title: 'The state does not allow this', retryable: false },
   'migration-under-way': { status: 409, title: 'Somebody else is migrating the store', retryable: true },

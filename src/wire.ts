@@ -17,6 +17,7 @@ import { createWorkCounts } from './telemetry/work-counts.js';
 import { type ApiParts, createApi } from './wire/api.js';
 import type { Backends } from './wire/backends.js';
 import { startSink } from './wire/channels.js';
+import { createIdentity } from './wire/identity.js';
 import { openBackends } from './wire/open-backends.js';
 import { presenceOf } from './wire/presence.js';
 import { createWork } from './wire/work.js';
@@ -109,6 +110,7 @@ async function assemble({ config, log, version, onFatal }: Options, timers: Time
   });
   metrics.observeFleet({ members, restarts: config.workerRestarts });
   const guards = await apiGuards(guardsOf(config, backends));
+  const identity = createIdentity({ config, log, clock, timers, backends });
   const draining = (): boolean => life.draining;
   const all = {
     ...backends,
@@ -124,13 +126,16 @@ async function assemble({ config, log, version, onFatal }: Options, timers: Time
     admission,
     sink,
     guards,
+    identity,
     draining,
   };
   return { ...work, backends, sink, admission, presence, http: httpOf(all) };
 }
 
-function guardsOf({ corsOrigins, rateLimitPerMinute }: Config, { requestLimit }: Backends) {
-  return { corsOrigins, rateLimitPerMinute, ...(requestLimit === undefined ? {} : { shareLimit: requestLimit }) };
+function guardsOf(config: Config, { requestLimit }: Backends) {
+  const { corsOrigins, rateLimitPerMinute, rateLimitTenantPerMinute, rateLimitIpPerMinute } = config;
+  const limits = { rateLimitPerMinute, rateLimitTenantPerMinute, rateLimitIpPerMinute };
+  return { corsOrigins, ...limits, ...(requestLimit === undefined ? {} : { shareLimit: requestLimit }) };
 }
 
 /** An API serves everything; another process its health, if it is to. */

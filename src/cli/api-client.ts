@@ -1,3 +1,4 @@
+import { KEY_VARIABLE, keyHeaders } from '../config/client-key.js';
 import { CliError } from './cli-error.js';
 
 /** An answer of the API. `body` is whatever it said, JSON parsed. */
@@ -99,7 +100,8 @@ export class ApiClient {
     let response: Response;
     let text: string;
     try {
-      response = await fetch(this.url + path, { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) });
+      const headers = { ...keyHeaders(), ...(init.headers as Readonly<Record<string, string>> | undefined) };
+      response = await fetch(this.url + path, { ...init, headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
       text = await response.text();
     } catch (error) {
       throw new CliError(`no answer from ${this.url}: ${reasonOf(error)}`, 1, true);
@@ -124,6 +126,7 @@ function problem({ status, body }: ApiAnswer<unknown>): CliError {
   const sentence = detail ?? title ?? 'refused';
   const fields = errors.map(({ pointer, detail: what }) => `${pointer} ${what}`).filter((field) => !sentence.includes(field));
   const word = code === undefined ? '' : ` ${code}`;
+  if (status === 401) fields.push(`set ${KEY_VARIABLE} to a key that the server honours`);
   return new CliError(`${[sentence, ...fields].join('; ')} (${status}${word})`, 1, status === 429 || status >= 500);
 }
 

@@ -12,6 +12,7 @@ import { addExplain } from './explain.js';
 import { addFleet } from './fleet.js';
 import { addHeld } from './held.js';
 import { addInbox } from './inbox.js';
+import { addKey } from './key.js';
 import { addMigrate } from './migrate.js';
 import { addPrefs } from './prefs.js';
 import { addQueue } from './queue.js';
@@ -28,6 +29,7 @@ Examples:
   $ signalbox explain 0b0c3f6e-…
   $ signalbox dlq group
 
+SIGNALBOX_API_KEY: the API key that is sent, where the server asks for one.
 Exit codes: 0 it went well, 1 it failed, 2 the command line (or, to config check, a setting) was not understood.`;
 
 /** Runs one command line and gives the exit code. A failure is one line on standard error. */
@@ -79,6 +81,7 @@ function createProgram(finish: Finish): Command {
   addQueue(program);
   addPrefs(program);
   addInbox(program);
+  addKey(program);
   addFleet(program);
   addCluster(program, finish);
   addWorkers(program, finish);

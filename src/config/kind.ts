@@ -133,6 +133,19 @@ export function webhookTarget(): Kind<string> {
   });
 }
 
+const NAMED_NETWORKS = ['loopback', 'linklocal', 'uniquelocal'];
+
+/** Addresses of machines: one, a CIDR, or one of the names that Express knows. */
+export function network(): Kind<string> {
+  return kind('an address, a CIDR, loopback, linklocal or uniquelocal', (value) => {
+    if (NAMED_NETWORKS.includes(value)) return value;
+    const [address = '', bits] = value.split('/');
+    const family = isIP(address);
+    if (family === 0) return NOT_ONE;
+    return bits === undefined || integerWithin(bits, 0, family === 4 ? 32 : 128) !== NOT_ONE ? value : NOT_ONE;
+  });
+}
+
 /** What a process may do. */
 export const ROLES = ['api', 'worker', 'scheduler', 'janitor'] as const;
 

@@ -1,3 +1,4 @@
+import { weakness } from './secret-strength.js';
 import { brokenServers, serversOf } from './servers.js';
 import type { SettingName, Values } from './settings.js';
 import { SETTINGS } from './settings.js';
@@ -109,6 +110,36 @@ const HOW_TO_MAKE_A_SECRET = 'set whsec_ followed by the base64 of 32 random byt
 
 const HOW_TO_MAKE_A_LINK_SECRET = 'set 32 random bytes or more (openssl rand -base64 32)';
 
+const HOW_TO_MAKE_A_KEY = 'set 32 random bytes (openssl rand -base64 32)';
+
+function strong(name: 'adminApiKey' | 'jwtSecret'): Rule {
+  return {
+    about: [name],
+    broken(values) {
+      const secret = values[name];
+      const why = secret === null ? null : weakness(secret);
+      return why === null ? null : `${SETTINGS[name].env}: its value ${why}; ${HOW_TO_MAKE_A_KEY}`;
+    },
+  };
+}
+
+const OF_IDENTITY: readonly Rule[] = [
+  strong('adminApiKey'),
+  strong('jwtSecret'),
+  {
+    about: ['jwtSecret', ...SERVERS_ABOUT],
+    broken: (values) =>
+      values.jwtSecret === null && values.roles.includes('api') && serversOf(values).mongodb !== null
+        ? `JWT_SECRET: is not set, and the APIs of a fleet must have the same; ${HOW_TO_MAKE_A_KEY}`
+        : null,
+  },
+  {
+    about: ['authRequired'],
+    broken: ({ authRequired }) =>
+      authRequired === 'off' ? 'AUTH_REQUIRED: off would leave the API open to everybody; set auto or on' : null,
+  },
+];
+
 function overTls(name: 'smsUrl' | 'pushUrl'): Rule {
   return {
     about: [name],
@@ -156,7 +187,7 @@ const OF_PRODUCTION: readonly Rule[] = [
 
 /** What is wrong with settings that can each be read, one line each. `unreadable` ones are not spoken of. */
 export function brokenRules(values: Values, unreadable: ReadonlySet<SettingName>): string[] {
-  const production = values.nodeEnv === 'production' ? OF_PRODUCTION : [];
+  const production = values.nodeEnv === 'production' ? [...OF_PRODUCTION, ...OF_IDENTITY] : [];
   const lines = [...BETWEEN, ...OF_SERVERS, ...production]
     .filter((rule) => !rule.about.some((name) => unreadable.has(name)))
     .map((rule) => rule.broken(values))

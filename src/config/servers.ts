@@ -1,4 +1,5 @@
 import type { Role } from './kind.js';
+import { isKnownPassword } from './secret-strength.js';
 import type { Values } from './settings.js';
 
 /** The servers that a fleet shares, with their credentials in their URLs; null: the embedded one, or none. */
@@ -50,8 +51,6 @@ export function serversOf(values: Values): Servers {
   };
 }
 
-const DEFAULT_LOGINS = /:\/\/(guest:guest|admin:admin|root:root|user:bitnami)@/;
-
 /** What keeps these servers from being used together, one line each. */
 export function brokenServers(values: Values): string[] {
   const { mongodb, rabbitmq, redis } = serversOf(values);
@@ -79,14 +78,41 @@ export function brokenServers(values: Values): string[] {
     `ROLE: ${values.roles.join(',')} leaves work to other processes, which the embedded store does not serve; set MONGODB_URI and RABBITMQ_URL, or ROLE=all`,
   );
   if (values.nodeEnv !== 'production') return lines;
-  for (const [name, url] of [
-    ['MONGODB_URI', mongodb?.uri],
-    ['RABBITMQ_URL', rabbitmq?.url],
-    ['REDIS_URL', redis?.url],
-  ] as const) {
-    driver(url !== undefined && DEFAULT_LOGINS.test(url), `${name}: has a password that everybody knows; set another`);
+  for (const { name, url } of logins(values)) {
+    driver(hasKnownPassword(url), `${name}: has a password that everybody knows; set another`);
   }
   return lines;
+}
+
+/** The servers, each with the setting that holds its password. */
+function logins(values: Values): readonly { readonly name: string; readonly url: string }[] {
+  const { mongodb, rabbitmq, redis } = serversOf(values);
+  const all = [
+    ['MONGODB', values.mongodbUri === null ? 'DATABASE_URL' : 'MONGODB_URI', mongodb?.uri, values.mongodbUri ?? values.databaseUrl],
+    ['MONGODB', 'DIRECT_DATABASE_URL', values.directDatabaseUrl === null ? undefined : mongodb?.directUri, values.directDatabaseUrl],
+    ['RABBITMQ', 'RABBITMQ_URL', rabbitmq?.url, values.rabbitmqUrl],
+    ['REDIS', 'REDIS_URL', redis?.url, values.redisUrl],
+  ] as const;
+  return all.flatMap(([server, setting, url, given]) => {
+    if (url === undefined) return [];
+    // Merged into it, where it brought none of its own.
+    return [{ name: url === given ? setting : `${server}_PASSWORD`, url }];
+  });
+}
+
+function hasKnownPassword(url: string): boolean {
+  const login = /^[^:]+:\/\/([^/?@]*)@/.exec(url)?.[1];
+  if (login === undefined) return false;
+  const [username = '', ...password] = login.split(':');
+  return password.length > 0 && isKnownPassword(decoded(username), decoded(password.join(':')));
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** A process that leaves nothing to others. */

@@ -74,13 +74,6 @@ export const LATER = {
   postgresUser: setting({ env: 'POSTGRES_USER', kind: optional(anyText()), ...NONE, doc: 'Postgres user.' }),
   postgresPassword: setting({ env: 'POSTGRES_PASSWORD', kind: optional(anyText()), ...NONE, secret: true, doc: 'Postgres password.' }),
   postgresDb: setting({ env: 'POSTGRES_DB', kind: optional(anyText()), ...NONE, doc: 'Postgres database.' }),
-  jwtSecret: setting({
-    env: 'JWT_SECRET',
-    kind: optional(text('at least 32 characters', /^.{32,}$/)),
-    ...NONE,
-    secret: true,
-    doc: 'Key that signs access tokens, the same on all instances.',
-  }),
   supabaseUrl: setting({ env: 'SUPABASE_URL', kind: optional(url()), ...NONE, secret: true, doc: 'Hosted Postgres. Never used here.' }),
   supabaseServiceRoleKey: setting({
     env: 'SUPABASE_SERVICE_ROLE_KEY',

@@ -55,13 +55,6 @@ export const PROCESS = {
     defaultText: 'none',
     doc: 'Comma-separated origins whose pages may call the API from a browser. None: no page of another origin may.',
   }),
-  rateLimitPerMinute: setting({
-    env: 'RATE_LIMIT_PER_MINUTE',
-    kind: integer(0, 10_000_000),
-    default: (mode) => (mode === 'production' ? 6_000 : 0),
-    defaultText: '0; in production 6000',
-    doc: 'Requests that one client may make in a minute; past it 429 with Retry-After. 0: no limit.',
-  }),
   maxIngressBacklog: setting({
     env: 'MAX_INGRESS_BACKLOG',
     kind: integer(1, 100_000_000),
@@ -72,9 +65,9 @@ export const PROCESS = {
     env: 'METRICS_TOKEN',
     kind: optional(text('8 to 512 printable characters without blanks', /^[!-~]{8,512}$/)),
     default: null,
-    defaultText: 'none: /metrics is open to whoever reaches the port',
+    defaultText: 'none: /metrics and /resources answer callers of private networks only, and none that came through a balancer',
     secret: true,
-    doc: 'Bearer token that /metrics asks for.',
+    doc: 'Bearer token that /metrics asks for, and with which /resources may be asked from anywhere.',
   }),
 };
 

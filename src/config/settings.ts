@@ -1,6 +1,7 @@
 import type { Setting } from './setting.js';
 import { PROVIDERS } from './settings-channels.js';
 import { CLUSTER } from './settings-cluster.js';
+import { IDENTITY } from './settings-identity.js';
 import { LATER, SERVERS } from './settings-later.js';
 import { PEOPLE } from './settings-people.js';
 import { CHANNELS, PROCESS, SWITCHES } from './settings-server.js';
@@ -9,6 +10,7 @@ import { STORE, WORK } from './settings-work.js';
 /** Every setting by its name in {@link Config}: the only description of the configuration. */
 export const SETTINGS = {
   ...PROCESS,
+  ...IDENTITY,
   ...STORE,
   ...CLUSTER,
   ...SWITCHES,
@@ -33,6 +35,7 @@ export type AnySetting = (typeof SETTINGS)[SettingName];
 /** The settings in the order and under the headings of the template and the reference. */
 export const SECTIONS: readonly { readonly title: string; readonly settings: readonly AnySetting[] }[] = [
   { title: 'Process and API', settings: Object.values(PROCESS) },
+  { title: 'Identity and limits', settings: Object.values(IDENTITY) },
   { title: 'Store and queue', settings: Object.values(STORE) },
   { title: 'Fleet: roles, MongoDB, RabbitMQ, Redis', settings: Object.values(CLUSTER) },
   { title: 'Switches', settings: Object.values(SWITCHES) },

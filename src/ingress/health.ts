@@ -1,6 +1,6 @@
 import { type RequestHandler, Router } from 'express';
-import { SignalboxError } from '../errors.js';
 import type { Clock } from '../ports/clock.js';
+import { operatorsOnly } from './inner.js';
 import { type Answering, createLook, type Look, type Probes } from './probes.js';
 import { type ResourceSources, resources } from './resources.js';
 
@@ -53,7 +53,7 @@ export function watchRoutes(deps: HealthDeps, links: Readonly<Record<string, str
   });
   router.get(['/readyz', '/health/ready'], ready(look, deps.draining));
   metricsRoutes(router, deps);
-  router.get('/resources', resources(deps));
+  router.get('/resources', operatorsOnly(deps.metricsToken, true), resources(deps));
   return router;
 }
 
@@ -70,10 +70,8 @@ function ready(look: Look, draining: () => boolean): RequestHandler {
 }
 
 function metricsRoutes(router: Router, { metrics, metricsToken }: HealthDeps): void {
-  const guard: RequestHandler = (request, _response, next) => {
-    const allowed = metricsToken === null || request.get('Authorization') === `Bearer ${metricsToken}`;
-    next(allowed ? undefined : new SignalboxError('unauthorized', 'The metrics need their token as Authorization: Bearer'));
-  };
+  // Where there is a token, nobody scrapes without it.
+  const guard = operatorsOnly(metricsToken, metricsToken === null);
   router.get('/metrics', guard, async (request, response) => {
     // Prometheus sends Accept with text/plain; a browser or curl without a wish gets text as well.
     if (request.accepts(['text/plain', 'application/json']) === 'application/json') response.json(await metrics.json());

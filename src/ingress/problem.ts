@@ -14,6 +14,9 @@ interface Problem {
   readonly errors: readonly FieldError[];
 }
 
+/** How to show who one is (RFC 6750). */
+const CHALLENGE = 'Bearer realm="signalbox"';
+
 /** Told of errors that are ours: they are logged, and the client learns only that there was one. */
 export type OnInternalError = (error: unknown, requestId: string) => void;
 
@@ -30,6 +33,7 @@ function send(response: Response, error: SignalboxError, instance: string): void
     errors: error.fields,
   };
   if (error.retryable) response.setHeader('Retry-After', String(Math.max(1, Math.ceil(error.retryAfterS ?? 1))));
+  if (error.code === 'unauthorized' && !response.hasHeader('WWW-Authenticate')) response.setHeader('WWW-Authenticate', CHALLENGE);
   response.status(error.status).type('application/problem+json').send(JSON.stringify(problem));
 }
 

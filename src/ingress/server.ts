@@ -5,6 +5,7 @@ import helmet from 'helmet';
 import type { Ids } from '../ports/chance.js';
 import type { Clock } from '../ports/clock.js';
 import { jsonBody } from './body.js';
+import type { Guards } from './guards.js';
 import { notFound, type OnInternalError, problemHandler } from './problem.js';
 import { correlationOf, requestId } from './request-id.js';
 
@@ -21,8 +22,12 @@ export interface Served {
 export interface ServerOptions {
   readonly ids: Ids;
   readonly clock: Clock;
-  /** Who may pass to the API at all, in order: CORS, rate limit. */
-  readonly guards: readonly RequestHandler[];
+  /** Whose X-Forwarded-For is believed. */
+  readonly trustProxy: readonly string[];
+  /** What stands before the API and the pages, before and after it is known who calls. */
+  readonly guards: Guards;
+  /** Who may pass to which path of the API. */
+  readonly access: Router;
   readonly onServed: (served: Served) => void;
   readonly onInternalError: OnInternalError;
   /** Outside the API, so neither limited nor read: health, metrics. */
@@ -42,13 +47,16 @@ export function createServer(options: ServerOptions): Express {
   // Answers are small and never asked for conditionally; hashing each would cost more than it saves.
   app.disable('etag');
   app.set('query parser', 'simple');
+  if (options.trustProxy.length > 0) app.set('trust proxy', [...options.trustProxy]);
 
   app.use(requestId(options.ids));
   app.use(served(options.clock, options.onServed));
   app.use(securityHeaders());
   for (const { path, router } of options.mounted) app.use(path, router);
-  for (const guard of options.guards) app.use(['/api', ...options.pages.map(({ path }) => path)], guard);
+  for (const guard of options.guards.outer) app.use(['/api', ...options.pages.map(({ path }) => path)], guard);
   for (const { path, router } of options.pages) app.use(path, router);
+  app.use(options.access);
+  for (const guard of options.guards.inner) app.use('/api', guard);
   app.use('/api', jsonBody);
   for (const { path, router } of options.api) app.use(path, router);
   for (const router of options.open) app.use(router);

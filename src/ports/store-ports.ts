@@ -2,6 +2,7 @@ import type { DeskReader } from './desk.js';
 import type { Duties } from './duties.js';
 import type { Fleet } from './fleet.js';
 import type { InboxStore } from './inbox.js';
+import type { KeyStore } from './keys.js';
 import type { Outbox } from './outbox.js';
 import type { PeopleStore } from './people.js';
 import type { RecordReader } from './reader.js';
@@ -16,6 +17,7 @@ export interface StorePorts {
   readonly outbox: Outbox;
   readonly people: PeopleStore;
   readonly inbox: InboxStore;
+  readonly keys: KeyStore;
   readonly duties: Duties;
   readonly fleet: Fleet;
   readonly retention: Retention;

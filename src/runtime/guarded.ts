@@ -47,6 +47,7 @@ export function guardStore(ports: StorePorts, deps: GuardDeps & { readonly answe
     desk: guardPort(ports.desk, guard, always),
     people: guardPort(ports.people, guard, always),
     inbox: guardPort(ports.inbox, guard, always),
+    keys: guardPort(ports.keys, guard, always),
     outbox: guardPort(ports.outbox, guard, never),
     duties: guardPort(ports.duties, guard, never),
     fleet: guardPort(ports.fleet, guard, never),

@@ -1,11 +1,13 @@
+import { randomBytes } from 'node:crypto';
 import { createServer as createHttpServer, type Server } from 'node:http';
-import type { RequestHandler } from 'express';
 import { createSystemClock } from '../adapters/system/system-clock.js';
 import { createSystemIds } from '../adapters/system/system-ids.js';
 import type { Admission } from '../ingress/admission.js';
 import { deskRoutes } from '../ingress/desk.js';
 import { fleetRoutes } from '../ingress/fleet-routes.js';
+import type { Guards } from '../ingress/guards.js';
 import { healthRoutes } from '../ingress/health.js';
+import { keyRoutes } from '../ingress/key-routes.js';
 import { createServer } from '../ingress/server.js';
 import type { Pipeline } from '../pipeline/pipeline.js';
 import type { Channel } from '../ports/channel.js';
@@ -19,6 +21,7 @@ import { createPhones } from '../workloads/notifications/phone.js';
 import { notificationRoutes } from '../workloads/notifications/routes.js';
 import type { UnsubscribeLinks } from '../workloads/notifications/unsubscribe.js';
 import { unsubscribeRoutes } from '../workloads/notifications/unsubscribe-routes.js';
+import type { IdentityParts } from './identity.js';
 import { healthOf, type ProcessParts } from './parts.js';
 
 export interface ApiParts extends ProcessParts {
@@ -27,7 +30,8 @@ export interface ApiParts extends ProcessParts {
   readonly links: UnsubscribeLinks;
   readonly streams: InboxStreams;
   readonly channels: readonly Channel[];
-  readonly guards: readonly RequestHandler[];
+  readonly guards: Guards;
+  readonly identity: IdentityParts;
 }
 
 /** Everything that is served over HTTP, and where. */
@@ -45,7 +49,9 @@ export function createApi(parts: ApiParts): Server {
   const server = createServer({
     ids: createSystemIds(),
     clock,
+    trustProxy: config.trustProxy,
     guards,
+    access: parts.identity.access,
     onServed(served) {
       metrics.http(served.method, served.route, served.status, served.durationMs / 1000);
       log.debug(served, 'request served');
@@ -63,6 +69,15 @@ export function createApi(parts: ApiParts): Server {
       { path: '/api/notifications', router: explanations },
       { path: '/api/v1/notifications', router: notifications },
       { path: '/api/notifications', router: notifications },
+      {
+        path: '/api/v1',
+        router: keyRoutes({
+          keys: parts.keys,
+          ring: parts.identity.ring,
+          randomBytes,
+          onKey: (event) => log.info(event, `API key ${event.event}`),
+        }),
+      },
       { path: '/api/v1', router: fleetRoutes({ members: () => parts.presence.members(), duties: parts.duties }) },
       { path: '/api/v1', router: deskOperationRoutes({ pipeline, reader, desk, clock, admit: admission.admit }) },
       { path: '/api/v1', router: deskRoutes({ reader, desk, actions: pipeline, admit: admission.admit }) },

@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
 import { createServer as createHttpServer } from 'node:http';
+import { Router } from 'express';
 import { createSystemClock } from '../adapters/system/system-clock.js';
 import { createSystemIds } from '../adapters/system/system-ids.js';
 import { createServer } from '../ingress/server.js';
@@ -14,7 +15,9 @@ export function createWorkerHttp(parts: ProcessParts): Server {
   const server = createServer({
     ids: createSystemIds(),
     clock: createSystemClock(),
-    guards: [],
+    trustProxy: config.trustProxy,
+    guards: { outer: [], inner: [] },
+    access: Router(),
     onServed: (served) => log.debug(served, 'request served'),
     onInternalError: (error, requestId) => log.error({ err: error, requestId }, 'internal error'),
     open: [workerHealthRoutes({ ...healthOf(parts), isRunning, counts })],

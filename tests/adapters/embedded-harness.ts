@@ -7,6 +7,7 @@ import type { DutiesHarness } from '../contracts/duties-contract.js';
 import type { FleetHarness } from '../contracts/fleet-contract.js';
 import type { StoreHarness } from '../contracts/harness.js';
 import type { InboxHarness } from '../contracts/inbox-contract.js';
+import type { KeysHarness } from '../contracts/keys-contract.js';
 import type { PeopleHarness } from '../contracts/people-contract.js';
 import type { QueueHarness } from '../contracts/queue-contract.js';
 import type { RetentionHarness } from '../contracts/retention-contract.js';
@@ -30,6 +31,7 @@ export async function makeEmbedded(): Promise<
     QueueHarness &
     PeopleHarness &
     InboxHarness &
+    KeysHarness &
     DutiesHarness &
     FleetHarness &
     RetentionHarness & { readonly desk: DeskReader }
@@ -68,6 +70,9 @@ export async function makeEmbedded(): Promise<
     },
     get inbox() {
       return current.inbox;
+    },
+    get keys() {
+      return current.keys;
     },
     get duties() {
       return current.duties;

@@ -62,6 +62,9 @@ export async function makeMongo(server: string): Promise<MongoHarness> {
     get inbox() {
       return current.inbox;
     },
+    get keys() {
+      return current.keys;
+    },
     get duties() {
       return current.duties;
     },

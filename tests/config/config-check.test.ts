@@ -63,7 +63,8 @@ describe('config:check', () => {
 
   test('shows no secret', async () => {
     const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
-    const env = { SMTP_URL: 'smtp://relay:hunter2@mail.example.org:25', WEBHOOK_SECRET: secret, METRICS_TOKEN: 'hunter2-hunter2' };
+    const keys = { ADMIN_API_KEY: 'hunter2'.repeat(8), JWT_SECRET: 'hunter2'.repeat(8), RABBITMQ_PASSWORD: 'hunter2' };
+    const env = { SMTP_URL: 'smtp://relay:hunter2@mail.example.org:25', WEBHOOK_SECRET: secret, METRICS_TOKEN: 'hunter2-hunter2', ...keys };
     const { text } = await check(env);
     expect(text).not.toContain('hunter2');
     expect(text).not.toContain(secret);

@@ -157,9 +157,9 @@ describe('A fleet', () => {
   });
 
   test('is refused in production with a password that everybody knows', () => {
-    expect(errors({ ...PRODUCTION, ...FLEET, RABBITMQ_URL: 'amqp://guest:guest@h' })).toEqual([
-      expect.stringMatching(/^RABBITMQ_URL: has a password that everybody knows/),
-    ]);
+    expect(
+      errors({ ...PRODUCTION, ...FLEET, JWT_SECRET: 'hQ7rT2vXz0bNcJ5mW8sKd1FgLp4YaUeR6iOoHtVqSxE=', RABBITMQ_URL: 'amqp://guest:guest@h' }),
+    ).toEqual([expect.stringMatching(/^RABBITMQ_URL: has a password that everybody knows/)]);
   });
 });
 
@@ -219,10 +219,10 @@ describe('A secret', () => {
   });
 
   test('of something this version does not use is warned about and not carried along', () => {
-    const config = loadConfig({ SUPABASE_SERVICE_ROLE_KEY: 'hunter2', JWT_SECRET: 'x'.repeat(32), DATABASE_URL: 'file:./d' });
+    const config = loadConfig({ SUPABASE_SERVICE_ROLE_KEY: 'hunter2', SENTRY_DSN: 'https://hunter2@x', DATABASE_URL: 'file:./d' });
     expect(config.warnings).toEqual([
-      'JWT_SECRET: is set but has no effect in this version',
       'SUPABASE_SERVICE_ROLE_KEY: is set but has no effect in this version',
+      'SENTRY_DSN: is set but has no effect in this version',
     ]);
     expect(JSON.stringify(config)).not.toContain('hunter2');
     expect(Object.keys(config)).not.toContain('databaseUrl');

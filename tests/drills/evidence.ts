@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { keyHeaders } from '../../src/config/client-key.js';
 import type { Kept, KeptEntry, Seen } from '../../tools/ledger/entry.js';
 
 /** A delivery as the API tells of it. */
@@ -48,7 +49,9 @@ const READ_PAUSE_MS = 500;
 /** Comes again where the server is busy for a moment: what is read is evidence, not the thing under test. */
 export async function read<T>(url: string): Promise<T> {
   for (let tries = 1; ; tries += 1) {
-    const response = await fetch(url, { signal: AbortSignal.timeout(10_000) }).catch((error: unknown) => error as Error);
+    const response = await fetch(url, { headers: keyHeaders(), signal: AbortSignal.timeout(10_000) }).catch(
+      (error: unknown) => error as Error,
+    );
     if (response instanceof Response && response.ok) return (await response.json()) as T;
     const why = response instanceof Response ? response.status : response.message;
     if (tries === READ_TRIES) throw new Error(`GET ${url}: ${why}`);

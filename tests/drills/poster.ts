@@ -1,4 +1,5 @@
 import { Agent, type IncomingMessage, request } from 'node:http';
+import { keyHeaders } from '../../src/config/client-key.js';
 
 /** An answer, or status 0 where no whole one came: then nobody knows whether the request was acted on. */
 export interface Posted {
@@ -20,6 +21,7 @@ const CONNECTIONS = 48;
 export class Poster {
   readonly #url: string;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
+  readonly #key = keyHeaders();
   #away: Promise<void> | undefined;
 
   constructor(url: string) {
@@ -47,7 +49,12 @@ export class Poster {
 
   #send(method: string, path: string, headers: Readonly<Record<string, string>>, body: string): Promise<Posted> {
     return new Promise((resolve) => {
-      const sent = request(this.#url + path, { method, agent: this.#agent, timeout: REQUEST_TIMEOUT_MS, headers });
+      const sent = request(this.#url + path, {
+        method,
+        agent: this.#agent,
+        timeout: REQUEST_TIMEOUT_MS,
+        headers: { ...this.#key, ...headers },
+      });
       sent.once('timeout', () => sent.destroy());
       sent.once('error', () => resolve(NO_ANSWER));
       sent.once('response', (response) => {

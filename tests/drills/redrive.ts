@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { keyHeaders, keySettings } from '../../src/config/client-key.js';
 import { check } from '../../tools/ledger/check.js';
 import type { Evidence, Report } from '../../tools/ledger/entry.js';
 import { freezeBuild } from '../support/frozen-build.js';
@@ -98,6 +99,7 @@ function serverOptions(directory: string, sink: SinkProcess, port: number) {
     MAX_RETRY_ATTEMPTS: String(MAX_RETRIES),
     // All receivers are one host here, and some of them are to fail all the time.
     BREAKER_FAILURES: '10000',
+    ...keySettings(),
   };
   return { directory, settings, logFile: join(directory, 'server.log') };
 }
@@ -190,7 +192,7 @@ async function compare(stage: Stage, offered: Offered, operation: Operation, kil
 }
 
 async function read<T>(url: string): Promise<T> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(10_000) });
+  const response = await fetch(url, { headers: keyHeaders(), signal: AbortSignal.timeout(10_000) });
   if (!response.ok) throw new Error(`GET ${url}: ${response.status}`);
   return (await response.json()) as T;
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { keySettings } from '../../src/config/client-key.js';
 import { check } from '../../tools/ledger/check.js';
 import type { Evidence, Report } from '../../tools/ledger/entry.js';
 import { freezeBuild } from '../support/frozen-build.js';
@@ -95,6 +96,7 @@ function serverOptions(directory: string, sink: SinkProcess, port: number, failp
     // A webhook may be cut off in the middle by one crash after another: that must not use up its attempts.
     MAX_RETRY_ATTEMPTS: '20',
     MAX_CLAIMS: '20',
+    ...keySettings(),
     ...(failpoint === undefined ? {} : { FAILPOINT: failpoint }),
   };
   return { directory, settings, logFile: join(directory, 'server.log') };

@@ -22,9 +22,9 @@ export interface EventStream {
 }
 
 /** Rejects when the answer is not a stream. */
-export async function openStream(url: string, lastEventId?: string): Promise<EventStream> {
+export async function openStream(url: string, lastEventId?: string, more: Readonly<Record<string, string>> = {}): Promise<EventStream> {
   const abort = new AbortController();
-  const headers = { accept: 'text/event-stream', ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }) };
+  const headers = { accept: 'text/event-stream', ...more, ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }) };
   const response = await fetch(url, { headers, signal: abort.signal });
   if (response.status !== 200 || response.body === null) {
     abort.abort();

@@ -5,6 +5,7 @@ import { EmbeddedDesk } from './desk.js';
 import { GroupCommit } from './group-commit.js';
 import { HotRecords } from './hot-records.js';
 import { EmbeddedInbox } from './inbox.js';
+import { EmbeddedKeys } from './keys.js';
 import { openFile } from './open.js';
 import { EmbeddedOutbox } from './outbox.js';
 import { EmbeddedPeople } from './people.js';
@@ -63,6 +64,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
       queue,
       people,
       inbox: new EmbeddedInbox(database, group, clock, options.inboxKeep ?? INBOX_KEEP),
+      keys: new EmbeddedKeys(database, group, clock),
       duties: new SoleDuties(clock),
       fleet: new SoleFleet(clock),
       retention: new EmbeddedRetention(database, group, clock, tally),

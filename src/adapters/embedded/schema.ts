@@ -197,6 +197,22 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX records_rested ON records (updated_at)
     WHERE due_at IS NULL AND status IN ('delivered', 'skipped', 'expired', 'cancelled', 'partial');
   `,
+  `
+  -- API keys. The digest is all that is known of a secret; those that ended stay for a while, for whoever asks what became of them.
+  CREATE TABLE api_keys (
+    id TEXT PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    name TEXT NOT NULL,
+    scopes TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    ends_at INTEGER,
+    ended_by TEXT,
+    replaces TEXT
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX api_keys_newest ON api_keys (tenant, created_at, id);
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -1,6 +1,6 @@
 import type { mongo } from 'mongoose';
 import type { RecordStatus } from '../../ports/record.js';
-import { NOTIFICATIONS } from './model.js';
+import { KEYS, NOTIFICATIONS } from './model.js';
 
 /** An index, with the collection that it is on. */
 export interface Index {
@@ -45,6 +45,9 @@ export const SMALL_INDEXES: readonly Index[] = [
   { collection: 'inbox', name: 'inbox_gone', key: { goneAt: 1 }, options: { expireAfterSeconds: DAY_S } },
   { collection: 'fleet', name: 'fleet_forgotten', key: { forgetAt: 1 }, options: { expireAfterSeconds: 0 } },
 ];
+
+/** Of API keys: a tenant's, the newest first. One is looked up by its id. */
+export const KEY_INDEXES: readonly Index[] = [{ collection: KEYS, name: 'keys_newest', key: { tenant: 1, createdAt: -1, _id: -1 } }];
 
 /** Of a record that has something on the desk, and of no other. */
 const ON_THE_DESK = { partialFilterExpression: { 'desk.status': { $exists: true } } } as const;

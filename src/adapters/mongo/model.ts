@@ -5,6 +5,9 @@ import type { Commands } from './collection.js';
 /** Collections by what they hold. */
 export const NOTIFICATIONS = 'notifications';
 
+/** The collection of API keys. */
+export const KEYS = 'api_keys';
+
 /** A delivery that is dead or held, with what people filter, group and page by; there as long as it is so. */
 export interface DeskRow {
   readonly id: string;

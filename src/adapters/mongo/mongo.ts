@@ -6,6 +6,7 @@ import { MongoDesk } from './desk.js';
 import { MongoDuties } from './duties.js';
 import { MongoFleet } from './fleet.js';
 import { MongoInbox } from './inbox.js';
+import { MongoKeys } from './keys.js';
 import { checkSchema, Migrations } from './migrations.js';
 import type { NotificationDocument } from './model.js';
 import { notificationModel } from './notification.js';
@@ -71,6 +72,7 @@ export async function openMongo(options: MongoOptions): Promise<Mongo> {
     desk: new MongoDesk(pool),
     people: new MongoPeople(pool),
     inbox: new MongoInbox(pool, serverClock, options.inboxKeep),
+    keys: new MongoKeys(pool, serverClock),
     duties: new MongoDuties(pool),
     fleet: new MongoFleet(pool),
     retention: new MongoRetention(pool, serverClock),

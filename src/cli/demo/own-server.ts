@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { keySettings } from '../../config/client-key.js';
 import { CliError } from '../cli-error.js';
 
 /** A server of the demo's own, with its sink on and its data in a temporary directory. */
@@ -27,7 +28,8 @@ const SINK_KEEP = '50000';
 export async function startOwnServer(): Promise<OwnServer> {
   const directory = await mkdtemp(join(tmpdir(), 'signalbox-demo-'));
   const main = fileURLToPath(new URL('../../main.js', import.meta.url));
-  const settings = { NODE_ENV: 'development', SERVER_PORT: '0', DATA_DIR: directory, SINK: 'on', SINK_KEEP, LOG_LEVEL: 'info' };
+  const own = { NODE_ENV: 'development', SERVER_PORT: '0', DATA_DIR: directory, SINK: 'on', SINK_KEEP, LOG_LEVEL: 'info' };
+  const settings = { ...own, ...keySettings() };
   const child = spawn(process.execPath, [main], { cwd: directory, env: settings, stdio: ['ignore', 'pipe', 'pipe'] });
   const takeAlong = (): void => void child.kill('SIGTERM');
   process.once('exit', takeAlong);

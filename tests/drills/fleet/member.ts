@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { keyHeaders } from '../../../src/config/client-key.js';
 import { type Child, type Ended, startChild } from '../../support/child.js';
 
 export type MemberRole = 'api' | 'worker';
@@ -133,7 +134,7 @@ export class Member {
   /** Null where it does not answer as it should. */
   async get<T>(path: string, withinMs = LOOK_MS): Promise<T | null> {
     try {
-      const response = await fetch(this.url + path, { signal: AbortSignal.timeout(withinMs) });
+      const response = await fetch(this.url + path, { headers: keyHeaders(), signal: AbortSignal.timeout(withinMs) });
       return response.ok ? ((await response.json()) as T) : null;
     } catch {
       return null;

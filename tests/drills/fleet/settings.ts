@@ -1,3 +1,4 @@
+import { keySettings } from '../../../src/config/client-key.js';
 import type { ServerName, Stage } from './stage.js';
 
 /** The environment of every process of the fleet, but for what is its own (name, role, port). */
@@ -27,6 +28,7 @@ export function settingsOf(
     // What is cut off in the middle by one crash after another must not use up its attempts.
     MAX_RETRY_ATTEMPTS: '20',
     MAX_CLAIMS: '20',
+    ...keySettings(),
     ...options.settings,
   };
 }

@@ -1,0 +1,4 @@
+import { keysContract } from '../contracts/keys-contract.js';
+import { makeEmbedded } from './embedded-harness.js';
+
+keysContract({ stillClock: true }, makeEmbedded);
