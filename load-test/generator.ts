@@ -116,10 +116,10 @@ export class OpenLoop {
     await Promise.all(this.#under);
   }
 
-  /** Asks once more under the key where no answer came: it may have been accepted all the same. */
+  /** Asks once more under the key where no answer came, or one that leaves it open: it may have been accepted all the same. */
   async settleUnanswered(): Promise<void> {
     for (const item of this.items) {
-      if (item.status !== 0 || item.sentAt === 0) continue;
+      if ((item.status !== 0 && item.status < 500) || item.sentAt === 0) continue;
       const { status, body } = await this.#post(item);
       if (status >= 200 && status < 300) item.recordId = body.notificationId;
     }

@@ -50,7 +50,7 @@ export function serversOf(values: Values): Servers {
   };
 }
 
-const DEFAULT_LOGINS = /:\/\/(guest:guest|admin:admin|root:root|user:bitnami)@/;
+const DEFAULT_LOGINS = /:\/\/(guest:guest|admin:admin|root:root|user:bitnami|[^:@/]*:development-only)@/;
 
 /** What keeps these servers from being used together, one line each. */
 export function brokenServers(values: Values): string[] {
