@@ -89,7 +89,7 @@ load_test() {
   run 167 'docker-compose -f docker-compose.scale.yml logs --tail 5 worker-1 worker-2'
   run 173 'curl -s http://localhost:9091/resources'
   section '8. Verify No Duplicates'
-  run 186 'npm run verify:duplicates'
+  run 187 'npm run verify:duplicates'
   says 'duplicates *0\|0 duplicates\|no duplicates'
 }
 
@@ -134,7 +134,7 @@ failures() {
   pause 10
   run 294 'docker-compose -f docker-compose.scale.yml restart mongodb'
   within 60 'all is healthy again by itself' all_healthy
-  run 302 'docker-compose -f docker-compose.scale.yml logs worker-1 | grep -i "reconnect" | tail -n 5'
+  run 302 'docker-compose logs worker-1 | grep -i "reconnect" | tail -n 5'
   load_judge mongodb-restart
   section 'Failure: RabbitMQ restarts'
   load_start rabbitmq-restart 90 25
@@ -142,7 +142,7 @@ failures() {
   run 308 'docker-compose -f docker-compose.scale.yml restart rabbitmq'
   within 90 'all is healthy again by itself' all_healthy
   load_judge rabbitmq-restart
-  run 186 'npm run verify:duplicates'
+  run 187 'npm run verify:duplicates'
 }
 
 useful_commands() {
@@ -163,7 +163,7 @@ emergency_stop() {
   if $smoke; then return; fi
   run 88 'docker-compose -f docker-compose.scale.yml up -d'
   run 0 'stack_wait 60'
-  run 186 'npm run verify:duplicates'
+  run 187 'npm run verify:duplicates'
   run 461 'docker-compose -f docker-compose.scale.yml kill'
   run 458 'docker-compose -f docker-compose.scale.yml down'
 }
