@@ -9,14 +9,13 @@ const { MONGODB_URI: uri, MONGODB_USERNAME: user, MONGODB_PASSWORD: pwd, MONGODB
 const ALREADY_THERE = 51003;
 
 async function provision(database, role) {
-  const roles = [role];
   try {
-    await database.command({ createUser: user, pwd, roles });
+    await database.command({ createUser: user, pwd, roles: [role] });
     return `made the user ${user}`;
   } catch (error) {
     if (error.code !== ALREADY_THERE && !/already exists/i.test(error.message)) throw error;
   }
-  await database.command({ updateUser: user, pwd, roles });
+  await database.command({ updateUser: user, pwd });
   return `the user ${user} is there`;
 }
 
