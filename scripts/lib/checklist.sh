@@ -88,12 +88,13 @@ targets_up() {
   [ -n "$all" ] && ! grep -qv ' up$' <<<"$all" && [ "$(grep -cE '//[^ ]*:(3000|9090)/' <<<"$(grep -v 'localhost:9090\|prometheus:9090\|grafana:3000' <<<"$all")")" = "$1" ]
 }
 
-# The ids of the workers, asked at the ports that the engine published for them.
+# The ids of the workers, asked at the ports that the engine published for them (9090 itself is Prometheus).
 worker_ids() {
-  docker ps --filter "label=com.docker.compose.project=$(stack_project)" --format '{{.Ports}}' |
-    sed -nE 's/.*127\.0\.0\.1:([0-9]+)->9090\/tcp.*/\1/p' | while read -r port; do
-      curl -s "http://localhost:$port/health" | json worker workerId 2>/dev/null
-    done | grep -v '^undefined$' | grep -v '^$'
+  local port
+  for port in $(docker ps --filter "label=com.docker.compose.project=$(stack_project)" --format '{{.Ports}}' |
+    sed -nE 's/.*127\.0\.0\.1:([0-9]+)->9090\/tcp.*/\1/p' | grep -vx 9090); do
+    curl -s "http://localhost:$port/health" | json worker workerId
+  done
 }
 
 # Published ports, and the addresses they are published on.
