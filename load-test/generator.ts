@@ -56,6 +56,14 @@ const PATH = '/api/v1/notifications';
 /** How long after the first answer a late repeat comes. */
 const REPEAT_AFTER_MS = 250;
 
+const SETTLE_WITHIN_MS = 60_000;
+const SETTLE_AGAIN_MS = 250;
+
+/** Whether an answer (0: none) says neither that it was accepted nor that it was not. */
+function isOpen(status: number): boolean {
+  return status === 0 || status >= 500;
+}
+
 /** Arrivals at exact distances. */
 export function* constantTimes(rate: number, durationMs: number): Generator<number> {
   for (let n = 0; (n * 1000) / rate < durationMs; n += 1) yield (n * 1000) / rate;
@@ -116,12 +124,19 @@ export class OpenLoop {
     await Promise.all(this.#under);
   }
 
-  /** Asks once more under the key where no answer came: it may have been accepted all the same. */
-  async settleUnanswered(): Promise<void> {
+  /**
+   * Asks again under the key where no answer came, or one that leaves it open: it may have been accepted all the same. A
+   * server that is still recovering is asked until it says, but not for ever.
+   */
+  async settleUnanswered(withinMs = SETTLE_WITHIN_MS): Promise<void> {
+    const giveUpAt = now() + withinMs;
     for (const item of this.items) {
-      if (item.status !== 0 || item.sentAt === 0) continue;
-      const { status, body } = await this.#post(item);
-      if (status >= 200 && status < 300) item.recordId = body.notificationId;
+      while (isOpen(item.status) && item.sentAt !== 0 && item.recordId === null) {
+        const { status, body } = await this.#post(item);
+        if (status >= 200 && status < 300) item.recordId = body.notificationId;
+        if (!isOpen(status) || now() > giveUpAt) break;
+        await sleep(SETTLE_AGAIN_MS);
+      }
     }
   }
 

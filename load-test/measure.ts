@@ -62,7 +62,7 @@ export function ledgerOf({ items, arrivals, told }: Pick<Measured, 'items' | 'ar
 function answersOf(item: Item): readonly Answer[] {
   const { key, channel, recipient, answeredAt: at, status, recordId, repeat } = item;
   const common = { tenant: 'default', key, at, expected: [{ channel, recipient }] };
-  const own = { ...common, status: status === 0 && recordId !== null ? 202 : status, recordId };
+  const own = { ...common, status: recordId === null ? status : 202, recordId };
   return repeat === null ? [own] : [own, { ...common, status: repeat.status, recordId: repeat.recordId }];
 }
 

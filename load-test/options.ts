@@ -56,7 +56,7 @@ failed, 2 when the command line is wrong.
   --rate n            new notifications a second (default 12)
   --users n           users they are spread over (default 1000)
   --url URL[,URL]     the server, or several of a fleet in turns; default: the first that answers of
-                      http://127.0.0.1:80, :3001, :3000 (of the last two with all APIs of its fleet),
+                      http://127.0.0.1:8080, :80, :3001, :3000 (of the last two with all APIs of its fleet),
                       and where none does, a server of its own on a temporary data directory
   --channels list     of ${CHANNELS.join(',')} (default webhook)
   --receiver who      own: a receiver of its own for webhooks (the server must be allowed to reach it:

@@ -70,19 +70,22 @@ interface SinkListing {
 export class SinkReceiver implements Receiver {
   readonly #client: Client;
   readonly #channel: ChannelName;
+  readonly #base: string;
   readonly #known = new Set<number>();
   readonly #operations = new Set<string>();
   #since = 0;
 
-  constructor(client: Client, channel: ChannelName) {
+  /** @param address where the server's workers reach the sink; null: where we do */
+  constructor(client: Client, channel: ChannelName, address: string | null = null) {
     this.#client = client;
     this.#channel = channel;
+    this.#base = address ?? client.url;
   }
 
   address(user: string, name: string): { readonly to: object; readonly recipient: string } {
     switch (this.#channel) {
       case 'webhook': {
-        const recipient = `${this.#client.url}/sink/webhook/${name}`;
+        const recipient = `${this.#base}/sink/webhook/${name}`;
         return { to: { webhook: recipient }, recipient };
       }
       case 'email':

@@ -115,7 +115,8 @@ async function receiversOf(channels: readonly ChannelName[], own: Receiver | nul
           `the server at ${client.url} has no sink (SINK=on) to receive ${channel}: start it with one, or for webhooks use --receiver own`,
         );
       }
-      const sink = new SinkReceiver(one, channel);
+      const { status, body } = await one.get<{ readonly address: string | null }>('/sink/address');
+      const sink = new SinkReceiver(one, channel, status === 200 ? body.address : null);
       await sink.skip();
       receivers.set(channel, sink);
     }

@@ -20,7 +20,8 @@ const REPEAT_EVERY = 40;
 const POLL_MS = 200;
 /** After the load: how long nothing may arrive before it is over. */
 const SILENCE_MS = 15_000;
-const REST_WITHIN_MS = 10_000;
+/** Also of a fleet that a fault has only just left. */
+const REST_WITHIN_MS = 60_000;
 /** Between now and the first arrival. */
 const LEAD_MS = 200;
 const SHOWN_VIOLATIONS = 20;

@@ -9,10 +9,10 @@ import { Client } from './client.js';
 import { askFleet, type Fleet } from './fleet.js';
 import type { Origins } from './options.js';
 
-/** A balancer spreads requests itself. */
-const BALANCER = 'http://127.0.0.1:80';
+/** A balancer spreads requests itself. The stack's answers on 8080 what it keeps from strangers on 80. */
+const BALANCERS = ['http://127.0.0.1:8080', 'http://127.0.0.1:80'] as const;
 /** Where the checklists' servers are: behind the balancer, `npm run start:dev` or the cluster's API, `npm start`. */
-const USUAL = [BALANCER, 'http://127.0.0.1:3001', 'http://127.0.0.1:3000'] as const;
+const USUAL = [...BALANCERS, 'http://127.0.0.1:3001', 'http://127.0.0.1:3000'] as const;
 const PATIENCE_MS = 1000;
 const READY_WITHIN_MS = 30_000;
 const STOP_WITHIN_MS = 20_000;
@@ -56,7 +56,7 @@ export async function findTarget(given: Origins | null): Promise<Target | null> 
   const url = USUAL.find((_url, index) => live[index]);
   if (url === undefined) return null;
   const fleet = await fleetOf(url);
-  return targetOf(url === BALANCER ? [url] : await apisOf(url, fleet), fleet);
+  return targetOf(BALANCERS.some((balancer) => balancer === url) ? [url] : await apisOf(url, fleet), fleet);
 }
 
 function targetOf(urls: Origins, fleet: Fleet): Target {

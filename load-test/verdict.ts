@@ -42,6 +42,7 @@ function below(name: string, unit: Check['unit'], value: number, limit: number):
 /** What no process told of is no check. */
 function fleetChecks({ members, connections, queueDepth }: FleetUse): readonly Check[] {
   const workers = members.filter(({ roles }) => roles.includes('worker'));
+  const told = members.some((member) => member.connections !== null);
   const most = (figures: readonly (number | null)[]): number | null => {
     const known = figures.filter((figure) => figure !== null);
     return known.length === 0 ? null : Math.max(...known);
@@ -51,7 +52,7 @@ function fleetChecks({ members, connections, queueDepth }: FleetUse): readonly C
   return [
     ...atMost('CPU of a worker', '%', most(workers.map(({ cpuPercent }) => cpuPercent)), FLEET_LIMITS.cpuPercent),
     ...atMost('memory of a worker', 'MB', most(workers.map(({ memoryMb }) => memoryMb)), FLEET_LIMITS.memoryMb),
-    ...atMost('connections to the store', 'number', connections, FLEET_LIMITS.connections),
+    ...atMost('connections to the store', 'number', told ? connections : null, FLEET_LIMITS.connections),
     ...atMost('queue depth', 'number', queueDepth, FLEET_LIMITS.queueDepth),
   ];
 }

@@ -21,7 +21,7 @@ const HELP = `usage: npm run verify:duplicates -- [flags]
 Counts notifications, deliveries and the delivered outcomes of the delivery ledger, and shows every operation that was
 delivered more than once. Asks a running server; where none runs it reads the data file, and changes nothing in it.
 
-  --url URL        the server (default: the first that answers of http://127.0.0.1:80, :3001, :3000)
+  --url URL        the server (default: the first that answers of http://127.0.0.1:8080, :80, :3001, :3000)
   --data-dir DIR   read this directory's file, whatever runs (default where no server answers: DATA_DIR)
   --json           the counts as JSON
   --help           this text

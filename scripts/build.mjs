@@ -7,7 +7,7 @@
  * Each file is written beside its place and renamed into it, and the stamp that says "built" goes last: a process
  * that reads dist/ meanwhile sees whole files, and two builds at once write the same bytes.
  */
-import { readdirSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, rmdir, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,6 +30,8 @@ function changedAt(path) {
 
 /** Directories count too: removing a source changes nothing but the directory it was in. */
 function isStale() {
+  // An image holds no sources: what was built is all there is.
+  if (!existsSync(source)) return false;
   const built = changedAt(stamp);
   if (built === 0) return true;
   const inputs = new Set([join(root, 'package.json'), join(root, 'package-lock.json'), fileURLToPath(import.meta.url), source]);

@@ -1,7 +1,7 @@
 import { CliError } from './cli-error.js';
 
-/** Where a server of one's own most likely is: `npm run start:dev` or the cluster's API, `npm start`, the cluster's nginx. */
-const USUAL = ['http://127.0.0.1:3001', 'http://127.0.0.1:3000', 'http://127.0.0.1:80'] as const;
+/** Where a server of one's own most likely is: `npm run start:dev` or the cluster's API, `npm start`, the stack's nginx. */
+const USUAL = ['http://127.0.0.1:3001', 'http://127.0.0.1:3000', 'http://127.0.0.1:8080'] as const;
 const PATIENCE_MS = 1000;
 
 /** Whether a Signalbox answers there, and not just anything that listens. */

@@ -16,6 +16,7 @@ import { addKey } from './key.js';
 import { addMigrate } from './migrate.js';
 import { addPrefs } from './prefs.js';
 import { addQueue } from './queue.js';
+import { addScale } from './scale.js';
 import { addSend } from './send.js';
 import { addShow } from './show.js';
 import { addTail } from './tail.js';
@@ -55,7 +56,7 @@ function createProgram(finish: Finish): Command {
     .description('The command line of Signalbox: a client of its HTTP API.')
     .version(version)
     .addOption(
-      new Option('--url <url>', 'the server (default: the first that answers at 127.0.0.1:3001, :3000, :80)')
+      new Option('--url <url>', 'the server (default: the first that answers at 127.0.0.1:3001, :3000, :8080)')
         .env('SIGNALBOX_URL')
         .argParser(httpUrl),
     )
@@ -85,6 +86,7 @@ function createProgram(finish: Finish): Command {
   addFleet(program);
   addCluster(program, finish);
   addWorkers(program, finish);
+  addScale(program, finish);
   addDiag(program, finish);
   addConfig(program, finish);
   addMigrate(program);

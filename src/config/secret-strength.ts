@@ -55,6 +55,8 @@ const COMMON: ReadonlySet<string> = new Set([
   ...['guest', 'admin', 'admin123', 'admin1234', 'administrator', 'root', 'toor', 'user', 'test', 'demo', 'default', 'example'],
   ...['password', 'password1', 'password123', 'passw0rd', 'pass', 'secret', 'changeme', 'changeit', 'letmein', 'qwerty', 'welcome'],
   ...['123456', '12345678', '123456789', 'bitnami', 'rabbitmq', 'mongodb', 'mongo', 'redis', 'postgres', 'foobared', 'signalbox'],
+  // Of the development profile of the compose files.
+  'development-only',
 ]);
 
 /** A password that comes with a server, or that anybody would try: these, none at all beside a user, or the user's own name. */

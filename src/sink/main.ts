@@ -9,7 +9,9 @@ import { startStandaloneSink } from './standalone.js';
  * The sink as a process of its own:
  *
  *     node --import tsx src/sink/main.ts --http-port 0 --smtp-port 0 [--ledger path] [--keep n] [--secret whsec_…]…
+ *         [--host 0.0.0.0] [--address http://sink:3080]
  *
+ * It listens on loopback, or where --host says; --address is where the senders reach it, if they do so by another name.
  * With --secrets-from-settings it checks signatures by WEBHOOK_SECRET, which no list of processes shows. Prints one line of
  * JSON with the real addresses once both listeners stand; ends on SIGTERM or SIGINT, and with a supervisor that is gone.
  */
@@ -19,6 +21,8 @@ const { values } = parseArgs({
     'smtp-port': { type: 'string', default: '0' },
     ledger: { type: 'string' },
     keep: { type: 'string' },
+    host: { type: 'string' },
+    address: { type: 'string' },
     secret: { type: 'string', multiple: true, default: [] },
     'secrets-from-settings': { type: 'boolean', default: false },
   },
@@ -30,6 +34,8 @@ const standalone = await startStandaloneSink({
   httpPort: Number(values['http-port']),
   smtpPort: Number(values['smtp-port']),
   secrets: values['secrets-from-settings'] ? readSettings(readEnvironment().variables).values.webhookSecrets : values.secret,
+  ...(values.host === undefined ? {} : { host: values.host }),
+  ...(values.address === undefined ? {} : { address: values.address }),
   ...(values.ledger === undefined ? {} : { ledgerPath: values.ledger }),
   ...(values.keep === undefined ? {} : { keep: Number(values.keep) }),
 });

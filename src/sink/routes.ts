@@ -43,6 +43,9 @@ export function sinkRouter(sink: Sink): Router {
     response.type('html').send(sinkPage(sink.list(), sink.behaviours.state()));
   });
   router.get('/deliveries', (request, response) => list(sink, request, response));
+  router.get('/address', (_request, response) => {
+    response.json({ address: sink.address });
+  });
   router.delete('/', (_request, response) => {
     sink.clear();
     response.status(204).end();

@@ -14,6 +14,8 @@ export interface SinkOptions {
   readonly secrets?: readonly string[];
   /** File that every effect is appended to before it is answered for. */
   readonly ledgerPath?: string;
+  /** Where senders reach it, where that is not where readers do: the containers of a stack have names of their own. */
+  readonly address?: string;
 }
 
 /** What a receiver hands in. */
@@ -91,6 +93,8 @@ export class Sink {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly secrets: readonly string[];
+  /** Where senders reach it; null: where readers do. */
+  readonly address: string | null;
   readonly behaviours = new Behaviours();
   readonly #keep: number;
   readonly #remember: number;
@@ -106,6 +110,7 @@ export class Sink {
     this.clock = options.clock;
     this.timers = options.timers;
     this.secrets = options.secrets ?? [];
+    this.address = options.address ?? null;
     this.#keep = options.keep ?? 1000;
     this.#remember = options.remember ?? 200_000;
     this.#ledger = options.ledgerPath === undefined ? null : new LedgerFile(options.ledgerPath);

@@ -12,6 +12,8 @@ export interface StandaloneSinkOptions extends SinkOptions {
   readonly httpPort: number;
   /** 0: any free one. */
   readonly smtpPort: number;
+  /** Where it listens. Default: 127.0.0.1. */
+  readonly host?: string;
 }
 
 export interface StandaloneSink {
@@ -24,20 +26,21 @@ export interface StandaloneSink {
 
 const WEBHOOK_PATH = '/sink/webhook';
 
-/** The sink with listeners of its own, on loopback only: for drills and load tests, where it must outlive the server. */
+/** The sink with listeners of its own, on loopback unless told otherwise: for drills and load tests, where it must outlive the server. */
 export async function startStandaloneSink(options: StandaloneSinkOptions): Promise<StandaloneSink> {
   const sink = createSink(options);
-  const smtp = await startSmtpSink(sink, { port: options.smtpPort });
+  const { host = '127.0.0.1' } = options;
+  const smtp = await startSmtpSink(sink, { port: options.smtpPort, host });
   const server = createServer(handlerFor(sink));
   // Longer than clients keep idle connections, so that it is they who end them and no request meets a closing socket.
   server.keepAliveTimeout = 75_000;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(options.httpPort, '127.0.0.1', resolve);
+    server.listen(options.httpPort, host, resolve);
   });
   return {
     sink,
-    httpUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    httpUrl: `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${(server.address() as AddressInfo).port}`,
     smtpPort: smtp.port,
     async stop() {
       await Promise.all([smtp.stop(), stopServer(server)]);

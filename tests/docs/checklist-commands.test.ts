@@ -54,7 +54,19 @@ const ELSEWHERE = new Set([
   'npm run workers:health -- --count 10',
   'npm run workers:health -- --count 3',
   'npm run diag',
+  // The stack: scripts/stack-checklist.sh, but for what it has no time for.
+  'docker-compose up -d',
+  'docker run -d ais-backend',
 ]);
+
+/** Lines of checklist A that scripts/stack-checklist.sh runs on the stack. */
+const ON_THE_STACK = new Set(
+  [...readFileSync('scripts/stack-checklist.sh', 'utf8').matchAll(/^ *run (\d+) /gm)].map(([, line]) => Number(line)),
+);
+
+function onTheStack(row: Row): boolean {
+  return row.checklist === 'A-notifications.md' && ON_THE_STACK.has(row.line);
+}
 
 describe('The table of checklist commands', () => {
   test.each(CHECKLISTS)('has every command of %s by its line and words, and no other', (checklist) => {
@@ -261,7 +273,9 @@ test('What is accepted while consumers are off stays queued, and is delivered wh
 test('Every command that the table says runs, or puts in the place of another, is run by these tests or around them', () => {
   const known = new Set([...ONE_SHOT.keys(), ...SERVERS.keys(), ...[...SERVERS.values()].flatMap((asked) => [...asked.keys()])]);
   for (const command of [...ELSEWHERE, ...COVERED_ABOVE, PAUSED, RESUMED]) known.add(command);
-  const commands = ROWS.map(executed).filter((command) => command !== null && !ASSIGNMENT.test(command));
+  const commands = ROWS.filter((row) => !onTheStack(row))
+    .map(executed)
+    .filter((command) => command !== null && !ASSIGNMENT.test(command));
   expect(commands.length).toBeGreaterThan(40);
   expect(commands.filter((command) => command !== null && !known.has(command))).toEqual([]);
 });

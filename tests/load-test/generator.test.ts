@@ -108,4 +108,16 @@ describe('The open loop', () => {
     await generator.settleUnanswered();
     expect(generator.items[0]).toMatchObject({ error: 'http 429', recordId: 'id-0' });
   });
+
+  test('asks again where a 5xx left it open, and not where a 4xx said no', async () => {
+    const client = await serverOf((_key, n) => ({ status: [503, 429][n] ?? 202 }));
+    const generator = new OpenLoop(client, 'run', RECEIVERS);
+    await generator.play(stream([0]), now());
+    await generator.play(stream([0]), now());
+    await generator.settleUnanswered();
+    expect(generator.items.map(({ status, recordId }) => [status, recordId === null])).toEqual([
+      [503, false],
+      [429, true],
+    ]);
+  });
 });

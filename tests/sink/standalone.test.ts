@@ -26,9 +26,22 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-async function start() {
+async function start(...more: readonly string[]) {
   const ledger = join(folder, 'ledger.jsonl');
-  const args = ['--import', 'tsx', 'src/sink/main.ts', '--http-port', '0', '--smtp-port', '0', '--ledger', ledger, '--secret', SECRET];
+  const args = [
+    '--import',
+    'tsx',
+    'src/sink/main.ts',
+    '--http-port',
+    '0',
+    '--smtp-port',
+    '0',
+    '--ledger',
+    ledger,
+    '--secret',
+    SECRET,
+    ...more,
+  ];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   children.push(child);
   const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
@@ -52,6 +65,11 @@ test('A sink of its own process tells its ports and ends well on SIGTERM', async
   child.kill('SIGTERM');
   expect(await once(child, 'exit')).toEqual([0, null]);
   await email.close();
+});
+
+test('A sink that senders know under another name tells it', async () => {
+  const { httpUrl } = await start('--host', '0.0.0.0', '--address', 'http://sink:3080');
+  expect(await (await fetch(`${httpUrl}/sink/address`)).json()).toEqual({ address: 'http://sink:3080' });
 });
 
 test('What the sink has answered for is in its ledger, even when it is killed in the middle', async () => {

@@ -1,0 +1,123 @@
+# For scripts/stack-checklist.sh, to be sourced after stack.sh: runs commands, keeps what they said, and counts checks.
+
+passed=0
+failed=()
+output=''
+directory=''
+
+# setting NAME DEFAULT: from the shell, else from .env, else the default.
+setting() {
+  local value=${!1:-}
+  [ -n "$value" ] || value=$(sed -n "s/^$1=//p" .env 2>/dev/null | tail -n 1)
+  printf '%s' "${value:-$2}"
+}
+
+# json NAME…: a field of the JSON on standard input, by its path.
+json() {
+  node -e 'let v = JSON.parse(require("fs").readFileSync(0, "utf8")); for (const n of process.argv.slice(1)) v = v?.[n];
+    console.log(typeof v === "string" ? v : JSON.stringify(v));' "$@"
+}
+
+begin_transcript() {
+  directory=$1
+  mkdir -p "$directory"
+  output=$directory/.output
+  exec > >(tee "$directory/transcript.txt") 2>&1
+  printf '%s, %s\n' "$(date -u +%FT%TZ)" "$(docker version --format 'Docker {{.Server.Version}}')"
+}
+
+end_transcript() {
+  printf '\n%d checks passed, %d failed\n' "$passed" "${#failed[@]}"
+  [ ${#failed[@]} -eq 0 ] && exit 0
+  printf '  %s\n' "${failed[@]}"
+  exit 1
+}
+
+section() { printf '\n== %s\n' "$1"; }
+
+verdict() {
+  if [ "$1" = 0 ]; then passed=$((passed + 1)); printf '   ok: %s\n' "$2"
+  else failed+=("$2"); printf '   FAILED: %s\n' "$2"; fi
+}
+
+# run LINE COMMAND: of that line of the checklist (0: of none). What it says is shown and kept for `says`; that it ends
+# with 0 is a check. Run in this shell, since some commands set variables.
+run() {
+  local code=0
+  printf '\n[A:%s] $ %s\n' "$1" "$2"
+  eval "$2" >"$output" 2>&1 </dev/null || code=$?
+  tail -n 60 "$output"
+  verdict "$code" "$2"
+}
+
+# says PATTERN: the last command did (a basic regular expression).
+says() { local code=0; grep -q -- "$1" "$output" || code=1; verdict "$code" "says $1"; }
+says_times() { local found; found=$(grep -c -- "$2" "$output"); verdict "$([ "$found" = "$1" ]; echo $?)" "says $2 $1 times (it did $found times)"; }
+
+# check TEXT COMMAND…
+check() { local text=$1 code=0; shift; "$@" >/dev/null 2>&1 || code=1; verdict "$code" "$text"; }
+
+# within SECONDS TEXT COMMAND…: it holds by then.
+within() {
+  local limit=$1 text=$2 began=$SECONDS
+  shift 2
+  until "$@" >/dev/null 2>&1; do
+    if [ $((SECONDS - began)) -ge "$limit" ]; then verdict 1 "$text (not within $limit s)"; return; fi
+    sleep 1
+  done
+  verdict 0 "$text (after $((SECONDS - began)) s)"
+}
+
+# So that a load is under way, or that a fault lasts.
+pause() { sleep "$1"; }
+
+all_healthy() { [ -n "$(stack_containers)" ] && [ -z "$(stack_unhealthy)" ]; }
+healthy_at() { curl -fs "http://localhost:$1/health"; }
+
+# What Prometheus scrapes: job, address, health.
+targets() {
+  curl -s http://localhost:9090/api/v1/targets | node -e '
+    const { data } = JSON.parse(require("fs").readFileSync(0, "utf8"));
+    for (const { labels, scrapeUrl, health } of data.activeTargets) console.log(labels.job, scrapeUrl, health);'
+}
+
+# targets_up N: no target is down, and N of them are APIs and workers.
+targets_up() {
+  local all
+  all=$(targets) || return 1
+  [ -n "$all" ] && ! grep -qv ' up$' <<<"$all" && [ "$(grep -cE '//[^ ]*:(3000|9090)/' <<<"$(grep -v 'localhost:9090\|prometheus:9090\|grafana:3000' <<<"$all")")" = "$1" ]
+}
+
+# The ids of the workers, asked at the ports that the engine published for them (9090 itself is Prometheus).
+worker_ids() {
+  local port
+  for port in $(docker ps --filter "label=com.docker.compose.project=$(stack_project)" --format '{{.Ports}}' |
+    sed -nE 's/.*127\.0\.0\.1:([0-9]+)->9090\/tcp.*/\1/p' | grep -vx 9090); do
+    curl -s "http://localhost:$port/health" | json worker workerId
+  done
+}
+
+# Published ports, and the addresses they are published on.
+listening() {
+  docker ps --filter "label=com.docker.compose.project=$(stack_project)" --format '{{.Ports}}' | tr ',' '\n' | sed 's/^ *//' | grep -e '->' | sort -u
+}
+
+only_web_ports() { ! listening | grep -v '^127\.0\.0\.1:' | grep -vE '^[^ ]*:(80->80|443->443)/tcp$'; }
+
+load_pid=''
+# load_start NAME SECONDS RATE: a load beside what follows.
+load_start() {
+  printf '\n(beside: load %s, %s /s for %s s)\n' "$1" "$3" "$2"
+  npm run --silent load-test -- --duration="$2" --rate="$3" --users=1000 --skip-baselines --json --warm-up=0 \
+    --report="$directory/$1.html" --history="$directory/history.jsonl" >"$directory/$1.json" 2>"$directory/$1.log" </dev/null &
+  load_pid=$!
+}
+
+# load_judge NAME: its ledgers balance, whatever its latencies were while something was broken.
+load_judge() {
+  local code=0
+  wait "$load_pid"
+  printf '\n(load %s)\n' "$1"
+  node scripts/lib/judge-load.mjs "$directory/$1.json" || { code=1; tail -n 3 "$directory/$1.log"; }
+  verdict "$code" "load $1: accepted = accounted for, nothing lost, at most one effect per operation id"
+}

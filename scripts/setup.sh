@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# Writes .env for the compose stack: generated secrets, and how many workers.
+#
+#   bash scripts/setup.sh                                    for a laptop: everything on 127.0.0.1, a sink instead of providers,
+#                                                            admin/admin for Grafana and guest/guest for RabbitMQ
+#   bash scripts/setup.sh --production --smtp-url smtp://user:password@mail.example.org:587 --public-url https://notify.example.org
+#
+#   --workers N     how many (default: NUM_WORKERS, else 5): the named ones first, then as many of the elastic service as needed
+#   --force         replaces a .env that is there; the old one is kept as .env.bak. The passwords of a stack that has run
+#                   before are in its volumes: see DEPLOYMENT.md, Passwords
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+production=false force=false smtp_url='' public_url='' workers=${NUM_WORKERS:-5}
+usage() { sed -n '2,11p' "$0" | sed 's/^# \{0,1\}//'; }
+refuse() { printf 'setup: %s\n' "$1" >&2; exit 2; }
+while [ $# -gt 0 ]; do
+  case $1 in
+    --production) production=true ;;
+    --force) force=true ;;
+    --smtp-url) smtp_url=${2:?setup: --smtp-url wants an address}; shift ;;
+    --public-url) public_url=${2:?setup: --public-url wants an address}; shift ;;
+    --workers) workers=${2:?setup: --workers wants a number}; shift ;;
+    --help | -h) usage; exit 0 ;;
+    *) refuse "what is $1? see --help" ;;
+  esac
+  shift
+done
+[[ $workers =~ ^[0-9]+$ ]] && [ "$workers" -le 25 ] || refuse "--workers: $workers is not a number from 0 to 25"
+if [ -e .env ] && ! $force; then refuse '.env is there already; --force replaces it'; fi
+
+# Hex and base64 without a dollar or a quote: shells, compose and Signalbox read them alike.
+secret() { openssl rand -hex 24; }
+
+write() {
+  printf '# Made by scripts/setup.sh on %s. Secrets: keep it out of version control, and a copy where it is safe.\n' "$(date -u +%F)"
+  if $production; then
+    cat <<EOF
+NODE_ENV=production
+AUTH_REQUIRED=on
+ADMIN_API_KEY=$(secret)
+PUBLIC_ADDRESS=0.0.0.0
+PUBLIC_URL=$public_url
+TLS_NAME=$(printf '%s' "${public_url:-localhost}" | sed -E 's#^https?://##; s#[:/].*##')
+SINKS=0
+SMTP_URL=$smtp_url
+SMS_URL=
+SMS_EFFECT_CLASS=
+PUSH_URL=
+PUSH_EFFECT_CLASS=
+WEBHOOK_ALLOW=
+RABBITMQ_USERNAME=signalbox
+RABBITMQ_PASSWORD=$(secret)
+GRAFANA_ADMIN_PASSWORD=$(secret)
+EOF
+  else
+    cat <<EOF
+NODE_ENV=development
+RABBITMQ_USERNAME=guest
+RABBITMQ_PASSWORD=guest
+GRAFANA_ADMIN_PASSWORD=admin
+EOF
+  fi
+  cat <<EOF
+MONGODB_ROOT_PASSWORD=$(secret)
+MONGODB_USERNAME=signalbox
+MONGODB_PASSWORD=$(secret)
+REDIS_PASSWORD=$(secret)
+JWT_SECRET=$(secret)
+LINK_SECRET=$(secret)
+WEBHOOK_SECRET=whsec_$(openssl rand -base64 32)
+NUM_API_INSTANCES=2
+NUM_WORKERS=$workers
+EOF
+  # Which of the named workers run, and how many of the elastic ones beside them.
+  for i in 1 2 3 4 5; do echo "WORKER_$i=$((i <= workers ? 1 : 0))"; done
+  echo "ELASTIC_WORKERS=$((workers > 5 ? workers - 5 : 0))"
+}
+
+umask 077
+[ ! -e .env ] || cp .env .env.bak
+write >.env.new
+mv .env.new .env
+printf 'setup: wrote .env, %d workers, %s\n' "$workers" "$($production && echo production || echo development)"
+if $production && [ -z "$smtp_url" ]; then echo 'setup: SMTP_URL is still to be filled in; the stack refuses to start without it'; fi
+if $production; then echo 'setup: the first key is ADMIN_API_KEY in .env; make others with it, then take it out'; fi

@@ -1,0 +1,119 @@
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseEnv } from 'node:util';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+
+const ROOT = resolve('.');
+const FILES = ['docker/compose.base.yml', 'docker-compose.yml', 'docker-compose.scale.yml', 'docker-compose.replica-set.yml'];
+
+/** Ends `docker/preflight.mjs` with these variables; what it complained of. */
+function preflight(variables: Readonly<Record<string, string | undefined>>): { readonly code: number | null; readonly said: string } {
+  const env = { PATH: process.env['PATH'], ...variables } as NodeJS.ProcessEnv;
+  const { status, stderr } = spawnSync(process.execPath, [join(ROOT, 'docker/preflight.mjs')], { env, encoding: 'utf8' });
+  return { code: status, said: stderr };
+}
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'signalbox-setup-'));
+  mkdirSync(join(directory, 'scripts'));
+  copyFileSync(join(ROOT, 'scripts/setup.sh'), join(directory, 'scripts/setup.sh'));
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+/** Runs `scripts/setup.sh` in a directory of its own and gives the `.env` it wrote. */
+function setup(...args: readonly string[]): Readonly<Record<string, string | undefined>> {
+  const { status, stderr } = spawnSync('bash', [join(directory, 'scripts/setup.sh'), ...args], { encoding: 'utf8' });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  return parseEnv(readFileSync(join(directory, '.env'), 'utf8'));
+}
+
+describe('the compose files', () => {
+  test.each(FILES)('%s publishes nothing beyond this machine unless PUBLIC_ADDRESS says so, and that only for 80 and 443', (file) => {
+    const published = [...readFileSync(file, 'utf8').matchAll(/^\s*ports: \[(.*)\]$/gm)].flatMap(([, list = '']) =>
+      list.split(', ').map((text) => text.replaceAll('"', '')),
+    );
+    const elsewhere = published.filter((port) => !port.startsWith('127.0.0.1:'));
+    for (const port of elsewhere) expect(port).toMatch(/^\$\{PUBLIC_ADDRESS:-127\.0\.0\.1\}:(80:80|443:443)$/);
+  });
+
+  test('every service says how it is known to be well, or that it only runs once', () => {
+    const services = readFileSync('docker/compose.base.yml', 'utf8').split(/^services:$/m)[1] ?? '';
+    const blocks = services.split(/^ {2}(?=[a-z-]+:$)/m).filter((block) => /^[a-z-]+:/.test(block));
+    expect(blocks.length).toBeGreaterThan(10);
+    for (const block of blocks) {
+      const own = /healthcheck:/.test(block);
+      // Of the images that are built here the Dockerfile says it.
+      const built = /dockerfile: (\S+)/.exec(block)?.[1];
+      expect([block.split(':')[0], own || (built !== undefined && /^HEALTHCHECK /m.test(readFileSync(built, 'utf8')))]).toEqual([
+        block.split(':')[0],
+        true,
+      ]);
+    }
+  });
+
+  test('the worker image can be built from the root, too', () => {
+    expect(readFileSync('Dockerfile.worker', 'utf8')).toBe(readFileSync('docker/Dockerfile.worker', 'utf8'));
+  });
+
+  test('both images have the same steps up to their last stage, so that they share layers', () => {
+    const shared = ['docker/Dockerfile.api', 'docker/Dockerfile.worker'].map((file) => {
+      const text = readFileSync(file, 'utf8');
+      return text.slice(text.indexOf('FROM '), text.lastIndexOf('FROM ')).replace(/^#.*\n/gm, '');
+    });
+    expect(shared[0]).toBe(shared[1]);
+  });
+});
+
+describe('preflight', () => {
+  test('lets a stack for development start as it comes', () => {
+    expect(preflight({ NODE_ENV: 'development' })).toEqual({ code: 0, said: '' });
+  });
+
+  test('refuses, in production, passwords that everybody knows, and names each', () => {
+    const { code, said } = preflight({
+      NODE_ENV: 'production',
+      MONGODB_ROOT_PASSWORD: 'development-only',
+      MONGODB_PASSWORD: 'a-password-of-its-own',
+      RABBITMQ_PASSWORD: 'guest',
+      REDIS_PASSWORD: 'short',
+      SMTP_URL: 'smtp://sink:2525',
+    });
+    expect(code).toBe(2);
+    for (const name of ['MONGODB_ROOT_PASSWORD', 'RABBITMQ_PASSWORD', 'REDIS_PASSWORD', 'GRAFANA_ADMIN_PASSWORD', 'SMTP_URL']) {
+      expect(said).toContain(`preflight: ${name}: `);
+    }
+    expect(said).not.toContain('MONGODB_PASSWORD: is');
+  });
+});
+
+describe('scripts/setup.sh', () => {
+  test('for production writes what preflight lets pass', () => {
+    const env = setup('--production', '--smtp-url', 'smtp://user:word@mail.example.org:587', '--public-url', 'https://n.example.org');
+    expect(preflight(env)).toEqual({ code: 0, said: '' });
+    expect(env).toMatchObject({ NODE_ENV: 'production', SINKS: '0', PUBLIC_ADDRESS: '0.0.0.0', TLS_NAME: 'n.example.org' });
+  });
+
+  test('for a laptop keeps the logins of the checklist, and generates the rest', () => {
+    const env = setup();
+    expect(env).toMatchObject({ GRAFANA_ADMIN_PASSWORD: 'admin', RABBITMQ_USERNAME: 'guest', RABBITMQ_PASSWORD: 'guest' });
+    expect(env['MONGODB_PASSWORD']).toMatch(/^[0-9a-f]{48}$/);
+    expect(env['MONGODB_PASSWORD']).not.toBe(env['MONGODB_ROOT_PASSWORD']);
+  });
+
+  test.each([
+    ['3', '1', '0', '0'],
+    ['5', '1', '1', '0'],
+    ['8', '1', '1', '3'],
+  ])('%s workers: worker-3 %s, worker-5 %s, and %s of the elastic service', (workers, third, fifth, elastic) => {
+    expect(setup('--workers', workers)).toMatchObject({ WORKER_3: third, WORKER_5: fifth, ELASTIC_WORKERS: elastic, NUM_WORKERS: workers });
+  });
+
+  test('a .env that is there stays', () => {
+    const before = setup();
+    expect(spawnSync('bash', [join(directory, 'scripts/setup.sh')]).status).toBe(2);
+    expect(parseEnv(readFileSync(join(directory, '.env'), 'utf8'))).toEqual(before);
+  });
+});
