@@ -21,6 +21,8 @@ export interface Guards {
   readonly outer: readonly RequestHandler[];
   /** Once it is known: the limits of caller and tenant. */
   readonly inner: readonly RequestHandler[];
+  /** Before pages, which nobody needs a key for: the limit of a caller is that of an address there. */
+  readonly pages: readonly RequestHandler[];
 }
 
 /** Those that the settings ask for. Their libraries are loaded only then: what nobody asked for takes no memory. */
@@ -33,6 +35,7 @@ export async function apiGuards(settings: GuardSettings): Promise<Guards> {
   };
   return {
     outer: [...(await cors(corsOrigins)), ...(await limitOf('ip', rateLimitIpPerMinute, (request) => `ip/${addressOf(request)}`))],
+    pages: await limitOf('caller', rateLimitPerMinute, (request) => `page/${addressOf(request)}`),
     inner: [
       ...(await limitOf('tenant', rateLimitTenantPerMinute, (request) => `tenant/${callerOf(request).tenant}`)),
       ...(await limitOf('caller', rateLimitPerMinute, callerName)),

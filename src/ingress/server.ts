@@ -54,7 +54,7 @@ export function createServer(options: ServerOptions): Express {
   app.use(securityHeaders());
   for (const { path, router } of options.mounted) app.use(path, router);
   for (const guard of options.guards.outer) app.use(['/api', ...options.pages.map(({ path }) => path)], guard);
-  for (const { path, router } of options.pages) app.use(path, router);
+  for (const { path, router } of options.pages) app.use(path, ...options.guards.pages, router);
   app.use(options.access);
   for (const guard of options.guards.inner) app.use('/api', guard);
   app.use('/api', jsonBody);

@@ -16,7 +16,7 @@ export function createWorkerHttp(parts: ProcessParts): Server {
     ids: createSystemIds(),
     clock: createSystemClock(),
     trustProxy: config.trustProxy,
-    guards: { outer: [], inner: [] },
+    guards: { outer: [], inner: [], pages: [] },
     access: Router(),
     onServed: (served) => log.debug(served, 'request served'),
     onInternalError: (error, requestId) => log.error({ err: error, requestId }, 'internal error'),
