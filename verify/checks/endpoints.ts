@@ -79,13 +79,15 @@ async function liveAndReady(world: World): Promise<string> {
   await world.expect(200, `${server.url}/sink/behaviour`, { method: 'PUT', body: script });
   const id = await accept(world, to, server.url);
   await reaches(world, id, 'processing', undefined, server.url);
-  // A connection that is kept shows the drain; a new one may be refused already, which a balancer understands as well.
   const ended = server.stop();
-  const during = await world.call(`${server.url}/readyz`).then(
-    ({ status }) => String(status),
-    () => 'refused',
-  );
-  hold(during === '503' || during === 'refused', '/readyz of a draining process to be 503 or refused', during);
+  // A connection that is kept shows the drain; a new one may be refused already, which a balancer understands as well.
+  const during = await world.until('/readyz of a draining process to be 503 or refused', async () => {
+    const said = await world.call(`${server.url}/readyz`).then(
+      ({ status }) => String(status),
+      () => 'refused',
+    );
+    return said === '503' || said === 'refused' ? said : null;
+  });
   const { code } = await ended;
   same(code, 0, 'the exit code of a drained process');
   return `${processes(world).length} processes live and ready; while draining ${during}`;
@@ -176,8 +178,8 @@ async function preferences(world: World): Promise<string> {
   return 'channels, categories, quiet hours and zone come back as put; stale If-Match 412, unknown zone 400';
 }
 
-/** No server may call itself through a webhook: such an address is refused for good, on every site. */
-const FORBIDDEN = 'http://127.0.0.1:1/nowhere';
+/** Link-local: webhooks never go there, so it is refused for good at once, on every site. */
+const FORBIDDEN = 'http://169.254.1.1/nowhere';
 
 interface Letter {
   readonly deliveryId: string;

@@ -117,7 +117,7 @@ export const LOAD: readonly Check[] = [
   { id: 'SLO-02', withinMs: WITHIN_MS, run: latency },
   { id: 'SLO-03', withinMs: WITHIN_MS, run: clean },
   { id: 'SLO-04', withinMs: WITHIN_MS, run: cost },
-  { id: 'SLO-13', on: ['embedded'], elsewhere: 'see INF-09', run: started },
+  { id: 'SLO-13', on: ['embedded'], elsewhere: 'this run has not started it, or INF-09 says it', run: started },
   { id: 'CMD-05', withinMs: WITHIN_MS, run: command },
   { id: 'X-43', withinMs: WITHIN_MS, run: size },
 ];
