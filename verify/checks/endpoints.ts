@@ -2,10 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Check, hold, same } from '../check.js';
 import { type Accepted, accept, fresh, NOTIFICATIONS, reaches, request } from '../notify.js';
-import { numbers, processes, resources, type WorkerHealth, workerHealth } from '../reading.js';
+import { numbers, processes, resources } from '../reading.js';
 import type { World } from '../world.js';
-
-const ONE_PROCESS = 'one process is API and worker: its health is the API’s';
 
 function fronts({ site }: World): readonly string[] {
   return [...new Set([site.front, ...site.apis])];
@@ -45,26 +43,6 @@ async function health(world: World) {
     await world.until('healthy again', async () => (await world.call(`${front}/health`)).status === 200, BACK_WITHIN_MS);
   }
   return seen.join('; ');
-}
-
-/** In percent, to two digits. */
-export function rateOf({ processedCount, failedCount }: WorkerHealth['worker']): number {
-  return processedCount === 0 ? 100 : Math.round(((processedCount - failedCount) / processedCount) * 10_000) / 100;
-}
-
-async function workersSay(world: World): Promise<string> {
-  for (const origin of world.site.workers) {
-    const { status, worker, database } = await workerHealth(world, origin);
-    same(
-      { status, isRunning: worker.isRunning, database },
-      { status: 'healthy', isRunning: true, database: { connected: true } },
-      `/health of ${origin}`,
-    );
-    numbers({ processedCount: worker.processedCount, failedCount: worker.failedCount }, 'worker');
-    same(worker.successRate, rateOf(worker), `successRate of ${worker.processedCount} processed and ${worker.failedCount} failed`);
-  }
-  hold(world.site.workers.length > 0, 'workers', 'none');
-  return `${world.site.workers.length} workers answer with the fields of the contract, and their rates are right`;
 }
 
 async function liveAndReady(world: World): Promise<string> {
@@ -178,54 +156,6 @@ async function preferences(world: World): Promise<string> {
   return 'channels, categories, quiet hours and zone come back as put; stale If-Match 412, unknown zone 400';
 }
 
-/** Link-local: webhooks never go there, so it is refused for good at once, on every site. */
-const FORBIDDEN = 'http://169.254.1.1/nowhere';
-
-interface Letter {
-  readonly deliveryId: string;
-  readonly recordId: string;
-  readonly status: string;
-  readonly redrives: number;
-}
-
-/** Dead at once, whoever the provider is. */
-export async function deadLetter(world: World): Promise<Letter> {
-  const id = await accept(world, { channels: ['webhook'], to: { webhook: FORBIDDEN } });
-  const { deliveries } = await reaches(world, id, 'dead');
-  const deliveryId = deliveries[0]?.deliveryId ?? '';
-  const { body } = await world.expect<Letter>(200, `/api/v1/dead-letters/${deliveryId}`);
-  same(body.recordId, id, 'the record of the dead letter');
-  return body;
-}
-
-async function desk(world: World) {
-  const { deliveryId, recordId } = await deadLetter(world);
-  const list = await world.expect<{ data: readonly Letter[] }>(200, '/api/v1/dead-letters?workload=notifications&limit=100');
-  hold(
-    list.body.data.some((row) => row.deliveryId === deliveryId),
-    `${deliveryId} in the list`,
-    list.body.data.length,
-  );
-  await world.expect(202, `/api/v1/dead-letters/${deliveryId}/redrive`, { method: 'POST', body: {} });
-  const back = await world.until('the redriven one to be dead again', async () => {
-    const { status, body } = await world.call<Letter>(`/api/v1/dead-letters/${deliveryId}`);
-    return status === 200 && body.redrives === 1 && body.status === 'dead' ? body : null;
-  });
-  same(back.recordId, recordId, 'the identity after a redrive');
-  const dry = { filter: { workload: 'notifications' }, dryRun: true };
-  const { body } = await world.expect<{ matched: number }>(200, '/api/v1/dead-letters/redrive', { method: 'POST', body: dry });
-  hold(body.matched >= 1, 'the dry run to match it', body);
-  await world.expect(200, `/api/v1/dead-letters/${deliveryId}?reason=acceptance`, { method: 'DELETE' });
-  await world.until(
-    'it to have left the dead letters',
-    async () => (await world.call(`/api/v1/dead-letters/${deliveryId}`)).status === 404,
-  );
-  return {
-    seen: 'listed, inspected, redriven under its own id and dead again, bulk by filter tried dry, discarded',
-    open: 'messages, positions and jobs are not built yet; rights of an administrator come with identity',
-  };
-}
-
 async function headersAndPolicy(world: World): Promise<string> {
   const { status, headers } = await world.call(NOTIFICATIONS);
   hold(status === 200 || status === 429, 'the list', status);
@@ -277,40 +207,12 @@ async function corsAndHeaders(world: World): Promise<string> {
 /** What is asked over HTTP of any process. */
 export const ENDPOINTS: readonly Check[] = [
   { id: 'API-01', withinMs: 180_000, disturbs: true, run: health },
-  { id: 'API-02', on: ['cluster', 'compose'], elsewhere: ONE_PROCESS, run: workersSay },
   { id: 'API-03', run: liveAndReady },
   { id: 'API-04', run: resourcesSay },
   { id: 'API-05', run: root },
   { id: 'API-08', run: postNotification },
   { id: 'API-09', run: readNotification },
   { id: 'API-10', run: preferences },
-  { id: 'API-18', run: desk },
   { id: 'API-21', run: headersAndPolicy },
   { id: 'API-22', run: corsAndHeaders },
-  { id: 'NOT-09', on: ['cluster', 'compose'], elsewhere: ONE_PROCESS, run: countsMove },
 ];
-
-/** What the workers say they did must be what was done. */
-async function countsMove(world: World): Promise<string> {
-  const sums = async (): Promise<{ processed: number; failed: number }> => {
-    const all = await Promise.all(world.site.workers.map((origin) => workerHealth(world, origin)));
-    for (const { worker } of all) same(worker.successRate, rateOf(worker), `successRate of ${worker.workerId}`);
-    return {
-      processed: all.reduce((sum, { worker }) => sum + worker.processedCount, 0),
-      failed: all.reduce((sum, { worker }) => sum + worker.failedCount, 0),
-    };
-  };
-  const before = await sums();
-  for (let n = 0; n < 5; n += 1) await reaches(world, await accept(world), 'delivered');
-  await deadLetter(world);
-  const after = await world.until('the workers to have counted them', async () => {
-    const now = await sums();
-    return now.processed - before.processed >= 6 ? now : null;
-  });
-  same(
-    { processed: after.processed - before.processed, failed: after.failed - before.failed },
-    { processed: 6, failed: 1 },
-    'five delivered and one dead',
-  );
-  return 'five delivered and one dead: processed +6, failed +1 over all workers, rates right';
-}

@@ -1,7 +1,7 @@
 import { type Check, hold, same } from '../check.js';
 import { accept, delivery, fresh, reaches, Sink } from '../notify.js';
 import type { World } from '../world.js';
-import { deadLetter } from './endpoints.js';
+import { deadLetter } from './desk.js';
 
 const LEVELS = new Set(['trace', 'debug', 'info', 'warn', 'error', 'fatal']);
 

@@ -2,7 +2,7 @@ import { type Check, hold, same } from '../check.js';
 import { accept, fresh, reaches, Sink } from '../notify.js';
 import { allMetrics, metricsIn, metricsText, processes, resources } from '../reading.js';
 import type { World } from '../world.js';
-import { deadLetter } from './endpoints.js';
+import { deadLetter } from './desk.js';
 import { collected } from './monitoring.js';
 
 const SAMPLE = /^[a-zA-Z_:][a-zA-Z0-9_:]*(\{([a-zA-Z_][a-zA-Z0-9_]*="([^"\\]|\\.)*",?)*\})? (NaN|[+-]Inf|[+-]?[0-9.e+-]+)$/;

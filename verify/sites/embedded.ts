@@ -6,7 +6,7 @@ import { startServer } from '../../tests/support/server-process.js';
 import type { Site } from '../site.js';
 
 /** Name of the process that is measured. */
-export const EMBEDDED_NAME = 'verify-1';
+const EMBEDDED_NAME = 'verify-1';
 
 /** Long enough that nothing can rest on it; retries that a person would wait for, within a check. */
 export const QUICK = {
