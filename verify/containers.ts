@@ -10,7 +10,12 @@ export interface Container {
     readonly Labels: Readonly<Record<string, string>>;
     readonly Healthcheck?: { readonly Test?: readonly string[] };
   };
-  readonly State: { readonly Status: string; readonly StartedAt: string; readonly Health?: { readonly Status: string } };
+  readonly State: {
+    readonly Status: string;
+    readonly ExitCode: number;
+    readonly StartedAt: string;
+    readonly Health?: { readonly Status: string };
+  };
   readonly HostConfig: { readonly Memory: number; readonly NanoCpus: number; readonly CpuQuota?: number };
   readonly NetworkSettings: {
     readonly Ports: Readonly<Record<string, readonly { readonly HostIp: string; readonly HostPort: string }[] | null>>;

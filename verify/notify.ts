@@ -151,17 +151,19 @@ export class Sink {
   private constructor(
     private readonly world: World,
     private readonly url: string,
+    /** Where senders reach it. */
+    private readonly address: string,
   ) {}
 
   /** @throws Unmeasured where the site has none */
   static of(world: World): Sink {
-    const { sink } = world.site;
+    const { sink, sinkAddress } = world.site;
     if (sink === null) throw new Unmeasured('nothing here stands in for a provider (the sink): see --target embedded');
-    return new Sink(world, `${sink}/sink`);
+    return new Sink(world, `${sink}/sink`, `${sinkAddress ?? sink}/sink`);
   }
 
   webhook(name: string): string {
-    return `${this.url}/webhook/${name}`;
+    return `${this.address}/webhook/${name}`;
   }
 
   /** A notification to this webhook. */

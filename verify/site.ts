@@ -22,8 +22,10 @@ export interface Console {
 /** What is measured: addresses and means, whatever is behind them. */
 export interface Site {
   readonly target: TargetName;
-  /** Where clients go: the balancer where there is one. */
+  /** Where clients of ours go: the balancer where there is one. */
   readonly front: string;
+  /** Where everybody's clients come in; over plain HTTP it may tell its health alone. Null: there is no balancer. */
+  readonly balancer: string | null;
   readonly apis: readonly string[];
   /** Health servers of processes without an API. */
   readonly workers: readonly string[];
@@ -31,6 +33,8 @@ export interface Site {
   readonly expected: { readonly apis: number; readonly workers: number };
   /** Where what is sent to people arrives, without the path `/sink`; null: unknown. */
   readonly sink: string | null;
+  /** The same for those who send, where that is another address. */
+  readonly sinkAddress: string | null;
   readonly pollIntervalMs: number;
   readonly apiKey: string | null;
   readonly metricsToken: string | null;

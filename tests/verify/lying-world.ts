@@ -76,6 +76,8 @@ function siteAt(url: string, target: TargetName): Site {
   return {
     target,
     front: url,
+    balancer: null,
+    sinkAddress: null,
     apis: [url],
     workers: fleet ? [url] : [],
     expected: { apis: 2, workers: fleet ? 5 : 0 },

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, normalize } from 'node:path';
 import { parse } from 'yaml';
 import { type Check, hold, same } from '../check.js';
+import { compose } from '../containers.js';
 import { metricsText, processes } from '../reading.js';
 import type { World } from '../world.js';
 
@@ -12,7 +13,7 @@ export function fileIn({ root }: World, path: string): string {
   return readFileSync(file, 'utf8');
 }
 
-export interface Service {
+interface Service {
   readonly image?: string;
   readonly build?: unknown;
   readonly container_name?: string;
@@ -21,9 +22,17 @@ export interface Service {
 }
 
 /** The services of a compose file as it is written. */
-export function servicesIn(world: World, path: string): Readonly<Record<string, Service>> {
+function servicesIn(world: World, path: string): Readonly<Record<string, Service>> {
   const { services } = parse(fileIn(world, path), { merge: true }) as { services?: Record<string, Service> };
   hold(services !== undefined && Object.keys(services).length > 0, `services in ${path}`, 'none');
+  return services;
+}
+
+/** The same as compose understands them, with what they extend and what variables say. */
+export async function resolvedServices(world: World): Promise<Readonly<Record<string, Service>>> {
+  const { stdout } = await compose(world, ['config']);
+  const { services } = (parse(stdout) ?? {}) as { services?: Record<string, Service> };
+  hold(services !== undefined && Object.keys(services).length > 0, 'services in the stack', stdout);
   return services;
 }
 
@@ -46,8 +55,12 @@ async function composeFiles(world: World): Promise<string> {
   );
   const plain = Object.keys(servicesIn(world, 'docker-compose.yml'));
   hold(plain.includes('worker-1') && plain.some((name) => /^api/.test(name)), 'an API and worker-1 in docker-compose.yml', plain);
-  const { compose } = world.site;
-  if (compose !== null) await world.succeed([...compose, 'config', '--quiet'], { env: world.site.environment });
+  const resolved = Object.keys(await resolvedServices(world));
+  same(
+    scale.filter((name) => !resolved.includes(name)),
+    [],
+    'services that compose does not find',
+  );
   return `docker-compose.scale.yml: ${scale.length} services; docker-compose.yml: ${plain.length}`;
 }
 
@@ -58,7 +71,7 @@ async function images(world: World): Promise<string> {
     'FROM, USER and HEALTHCHECK in Dockerfile.worker',
     text.slice(0, 200),
   );
-  const services = servicesIn(world, 'docker-compose.scale.yml');
+  const services = await resolvedServices(world);
   const own = Object.entries(services).filter(([name]) => /^(api|worker)/.test(name));
   for (const [name, { image }] of own)
     hold(image?.includes('notification') === true, `the image of ${name} to be named notification-…`, image);

@@ -38,9 +38,12 @@ async function restart(world: World, name: ServerName): Promise<string> {
   const healthyMs = Math.round(performance.now() - since);
   // Repeated under its key, as a client does that was told to come again.
   for (const key of keys) {
-    const { status, body } = await post(key);
-    hold(status === 200 || status === 202, 'a repeat to be accepted', status);
-    ids.push(body.notificationId);
+    const id = await world.until('a repeat to be accepted', async () => {
+      const { status, body, headers } = await post(key);
+      hold(status === 200 || status === 202 || (status === 503 && headers.has('retry-after')), '2xx, or 503 with Retry-After', status);
+      return status === 503 ? null : body.notificationId;
+    });
+    ids.push(id);
   }
   const told = await allReach(world, ids, 'delivered', BACK_WITHIN_MS);
   for (const one of told)
@@ -119,7 +122,7 @@ async function graceful(world: World): Promise<string> {
 /** Everything at once, as somebody on call would ask. */
 async function overall(world: World): Promise<string> {
   const { apis, workers, prometheus, grafana, alertmanager } = world.site;
-  const asked = [world.site.front, ...apis, ...workers].map((origin) => `${origin}/health`);
+  const asked = [world.site.balancer ?? world.site.front, ...apis, ...workers].map((origin) => `${origin}/health`);
   if (prometheus !== null) asked.push(`${prometheus}/-/healthy`);
   if (alertmanager !== null) asked.push(`${alertmanager}/-/healthy`);
   if (grafana !== null) asked.push(`${grafana.url}/api/health`);

@@ -1,15 +1,15 @@
 import { type Check, Failure, hold, same } from '../check.js';
-import { compose, containers, inside, serviceNamed, serviceOf } from '../containers.js';
+import { type Container, compose, containers, inside, serviceNamed, serviceOf } from '../containers.js';
 import { workerHealth } from '../reading.js';
 import { workersNow } from '../sites/compose.js';
 import type { World } from '../world.js';
-import { fileIn, servicesIn } from './files.js';
+import { fileIn, resolvedServices } from './files.js';
 
 const ON = { on: ['compose'], elsewhere: 'about the containers: measured with --target compose' } as const;
 const MEGABYTE = 1024 * 1024;
 const NEVER_PUBLIC = '127.0.0.1';
 /** Only nginx is for everybody. */
-const PUBLIC = new Set(['80', '443', '8080']);
+const PUBLIC = new Set(['80', '443']);
 
 async function nginx(world: World) {
   const text = fileIn(world, 'nginx.conf');
@@ -47,15 +47,29 @@ async function alertmanagerConfig(world: World): Promise<string> {
 
 async function allHealthy(world: World): Promise<string> {
   const all = await containers(world);
-  for (const one of all) {
-    hold((one.Config.Healthcheck?.Test?.length ?? 0) > 0, `a health check of ${one.Name}`, one.Config.Healthcheck);
-    same([one.State.Status, one.State.Health?.Status], ['running', 'healthy'], `the state of ${one.Name}`);
+  // One-shot services, such as migrations, have ended when all is well.
+  const ended = all.filter(({ State }) => State.Status === 'exited');
+  for (const { Name, State } of ended) same(State.ExitCode, 0, `the exit code of ${Name}`);
+  const alive = all.filter((one) => !ended.includes(one));
+  hold(
+    alive.length > 0,
+    'running containers',
+    all.map(({ Name, State }) => [Name, State.Status]),
+  );
+  for (const { Name, Config, State } of alive) {
+    const [kind = 'NONE'] = Config.Healthcheck?.Test ?? [];
+    hold(kind !== 'NONE', `a health check of ${Name}`, Config.Healthcheck);
+    same([State.Status, State.Health?.Status], ['running', 'healthy'], `the state of ${Name}`);
   }
-  return `${all.length} containers, each with a health check, all healthy`;
+  return `${alive.length} containers, each with a health check, all healthy; ${ended.length} one-shot services ended with 0`;
+}
+
+async function running(world: World): Promise<readonly Container[]> {
+  return (await containers(world)).filter(({ State }) => State.Status === 'running');
 }
 
 async function limits(world: World): Promise<string> {
-  const own = (await containers(world)).filter((one) => /^worker/.test(serviceOf(one)));
+  const own = (await running(world)).filter((one) => /^worker/.test(serviceOf(one)));
   hold(own.length > 0, 'workers', 'none');
   for (const { Name, HostConfig } of own) {
     const cpus = HostConfig.NanoCpus > 0 ? HostConfig.NanoCpus / 1e9 : (HostConfig.CpuQuota ?? 0) / 100_000;
@@ -91,15 +105,27 @@ async function isolation(world: World): Promise<string> {
   const { stdout } = await world.succeed(['docker', 'network', 'inspect', ...names], { env: world.site.environment });
   const inner = (JSON.parse(stdout) as readonly { Name: string; Internal: boolean }[]).filter(({ Internal }) => Internal);
   hold(inner.length > 0, 'an inner network', names);
-  const store = all.find((each) => serviceOf(each) === 'mongodb');
-  const open = Object.keys(store?.NetworkSettings.Networks ?? {}).filter((name) => !inner.some(({ Name }) => Name === name));
-  same(open, [], 'networks of the store that reach outside');
+  const netsOf = (service: string): readonly string[] =>
+    Object.keys(all.find((each) => serviceOf(each) === service)?.NetworkSettings.Networks ?? {});
+  for (const service of ['mongodb', 'rabbitmq', 'redis']) {
+    const nets = netsOf(service);
+    hold(
+      nets.some((net) => inner.some(({ Name }) => Name === net)),
+      `${service} on an inner network`,
+      nets,
+    );
+    same(
+      nets.filter((net) => netsOf('nginx').includes(net)),
+      [],
+      `networks that ${service} shares with what is open to everybody`,
+    );
+  }
   return `${seen}; ${kept.length} volumes; inner networks ${inner.map(({ Name }) => Name).join(', ')}`;
 }
 
 /** From a container's start to the line in which its process says that it is ready. */
 async function startTimes(world: World): Promise<string> {
-  const own = (await containers(world)).filter((one) => /^(api|worker)/.test(serviceOf(one)));
+  const own = (await running(world)).filter((one) => /^(api|worker)/.test(serviceOf(one)));
   const took: number[] = [];
   for (const { Id, Name, State } of own) {
     const { stdout } = await world.succeed(['docker', 'logs', '--since', State.StartedAt, Id], { env: world.site.environment });
@@ -161,8 +187,7 @@ async function scaling(world: World): Promise<string> {
 }
 
 async function graceAndNames(world: World): Promise<string> {
-  const services = servicesIn(world, 'docker-compose.scale.yml');
-  const own = Object.entries(services).filter(([name]) => /^(api|worker)/.test(name));
+  const own = Object.entries(await resolvedServices(world)).filter(([name]) => /^(api|worker)/.test(name));
   const seconds = own.map(([, { stop_grace_period: given = '10s' }]) => secondsOf(given));
   hold(seconds.length > 0 && Math.min(...seconds) >= 35, 'a grace period of 35 s (30 for a step, and 5)', seconds);
   return `${own.length} services are given ${Math.min(...seconds)} s to end`;
@@ -190,13 +215,13 @@ async function redisPolicy(world: World): Promise<string> {
 
 /** The server’s own password is in its environment. */
 async function redisConfig(world: World, name: string) {
-  const service = await serviceNamed(world, /^redis/);
+  const service = await serviceNamed(world, /^redis$/);
   const ask = `REDISCLI_AUTH="\${REDIS_PASSWORD:-}" redis-cli CONFIG GET ${name}`;
   return inside(world, service, ['sh', '-c', ask]);
 }
 
 async function healthOn80(world: World): Promise<string> {
-  const { status, headers } = await world.call(`${world.site.front}/health`);
+  const { status, headers } = await world.call(`${world.site.balancer}/health`);
   same([status, headers.get('location')], [200, null], 'port 80 without a redirect');
   return `${await binds(world)}; /health on port 80 is 200 without a redirect`;
 }
@@ -204,8 +229,9 @@ async function healthOn80(world: World): Promise<string> {
 /** Who is where, by what only it would answer. */
 async function ports(world: World): Promise<string> {
   const { apis, workers, prometheus, alertmanager, grafana } = world.site;
-  for (const origin of [world.site.front, 'http://127.0.0.1:8080', ...apis])
-    same((await world.expect(200, `${origin}/livez`)).body, { status: 'live' }, `${origin}`);
+  same((await world.expect(200, `${world.site.balancer}/health`)).body['status'], 'healthy', 'health on port 80');
+  for (const origin of ['http://127.0.0.1:8080', ...apis])
+    same((await world.expect(200, `${origin}/livez`)).body, { status: 'live' }, origin);
   same(
     workers.slice(0, 5).map((origin) => new URL(origin).port),
     ['9091', '9092', '9093', '9094', '9095'],

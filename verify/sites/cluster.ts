@@ -105,6 +105,8 @@ function siteOf(
   return {
     target: 'cluster',
     front,
+    balancer: null,
+    sinkAddress: null,
     apis,
     workers,
     expected: { apis: apis.length, workers: workers.length },

@@ -5,7 +5,9 @@ import type { Site } from '../site.js';
 import { command } from '../world.js';
 import { linesOf } from './embedded.js';
 
-const FRONT = 'http://127.0.0.1';
+const BALANCER = 'http://127.0.0.1';
+/** For this machine alone: what is kept from strangers is there too. */
+const FRONT = 'http://127.0.0.1:8080';
 const APIS = ['http://127.0.0.1:3001', 'http://127.0.0.1:3002'];
 const NAMED_WORKERS = 5;
 /** The elastic workers come behind the named ones. */
@@ -19,20 +21,23 @@ export async function openCompose(root: string, file: string, key: string | null
   if (!existsSync(join(root, file))) throw new Error(`there is no ${file}`);
   const environment = dockerEnvironment();
   const compose = [...(await composeProgram(root, environment)), '-f', file];
-  if (!(await answers(`${FRONT}/health`))) {
+  if (!(await answers(`${BALANCER}/health`))) {
     throw new Error(
-      `nobody answers at ${FRONT}/health: start the stack with docker-compose -f ${file} up -d, and wait until it is healthy`,
+      `nobody answers at ${BALANCER}/health: start the stack with docker-compose -f ${file} up -d, and wait until it is healthy`,
     );
   }
   const workers = await workersNow();
   const env = settingsOf(root);
+  const sink = await sinkAt([FRONT, ...APIS]);
   return {
     target: 'compose',
     front: FRONT,
+    balancer: BALANCER,
     apis: APIS,
     workers,
     expected: { apis: Number(env['NUM_API_INSTANCES'] ?? 2), workers: Number(env['NUM_WORKERS'] ?? NAMED_WORKERS) },
-    sink: await sinkAt([FRONT, ...APIS]),
+    sink,
+    sinkAddress: sink === null ? null : await addressOf(sink),
     pollIntervalMs: Number(env['POLL_INTERVAL_MS'] ?? 5_000),
     apiKey: key,
     metricsToken: env['METRICS_TOKEN'] ?? null,
@@ -53,7 +58,7 @@ export async function openCompose(root: string, file: string, key: string | null
     compose,
     environment,
     startMs: null,
-    about: `the stack of ${file} behind ${FRONT}, with ${workers.length} workers`,
+    about: `the stack of ${file} behind ${BALANCER}, with ${workers.length} workers`,
     async logs() {
       const said = await command([...compose, 'logs', '--no-color', `--tail=${LOG_LINES}`], { cwd: root, env: environment });
       return ownLines(linesOf(said.stdout));
@@ -84,6 +89,13 @@ async function sinkAt(origins: readonly string[]): Promise<string | null> {
     if (response?.status === 200) return origin;
   }
   return null;
+}
+
+/** Where the workers reach the sink. */
+async function addressOf(sink: string): Promise<string | null> {
+  const response = await fetch(`${sink}/sink/address`, { signal: AbortSignal.timeout(LOOK_MS) }).catch(() => null);
+  if (response?.status !== 200) return null;
+  return ((await response.json()) as { readonly address?: string | null }).address ?? null;
 }
 
 /** Compose version 2, else version 1. */

@@ -27,6 +27,8 @@ export async function openEmbedded(build: string): Promise<Site> {
   return {
     target: 'embedded',
     front: server.url,
+    balancer: null,
+    sinkAddress: null,
     apis: [server.url],
     workers: [],
     expected: { apis: 1, workers: 0 },
