@@ -6,6 +6,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { start } from '../tests/docs/server.js';
 import { freezeBuild } from '../tests/support/frozen-build.js';
 import { startServer } from '../tests/support/server-process.js';
 import { CHECKS } from './checks.js';
@@ -43,6 +44,7 @@ async function measured(rows: readonly Row[], options: Options, say: (line: stri
       root: ROOT,
       command,
       server: (settings) => startServer({ directory: build.directory, settings }),
+      start,
       patience: 1,
       withDrills: options.withDrills,
       shared: new Map(),

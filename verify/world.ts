@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import type { RunningServer } from '../tests/docs/server.js';
 import type { ServerProcess } from '../tests/support/server-process.js';
 import { Failure } from './check.js';
 import { cut, type Evidence } from './evidence.js';
@@ -35,6 +36,8 @@ export interface Means {
   readonly command: (argv: readonly string[], options: RunOptions & { readonly cwd: string }) => Promise<Ran>;
   /** A server of a check's own, embedded. */
   readonly server: (settings: Readonly<Record<string, string>>) => Promise<ServerProcess>;
+  /** A command line that starts a server, run as a shell runs it. */
+  readonly start: (line: string, env: NodeJS.ProcessEnv) => Promise<RunningServer>;
   /** Multiplies every wait. */
   readonly patience: number;
   /** Whether drills are run, or only their last results looked at. */

@@ -52,6 +52,7 @@ export async function lyingWorld(target: TargetName): Promise<LyingWorld> {
     root: join(directory, 'project'),
     command: () => Promise.resolve({ code: 0, stdout: '', stderr: '' }),
     server: () => Promise.resolve(own),
+    start: () => Promise.resolve({ url, stop: () => Promise.resolve(0) }),
     patience: 0.002,
     withDrills: true,
     shared: new Map(),

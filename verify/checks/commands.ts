@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Duplicates } from '../../load-test/duplicates.js';
-import { type RunningServer, start } from '../../tests/docs/server.js';
+import type { RunningServer } from '../../tests/docs/server.js';
 import { type Check, hold, same, Unmeasured } from '../check.js';
 import { accept, reaches, read } from '../notify.js';
 import type { World } from '../world.js';
@@ -48,8 +48,8 @@ async function startHere(
   env: Readonly<Record<string, string>>,
 ): Promise<RunningServer & { readonly tookMs: number }> {
   const since = performance.now();
-  const server = await start(line, { SERVER_PORT: '0', DATA_DIR: join(world.root, 'data/verify/scratch'), ...env });
-  world.atEnd(() => server.stop('SIGKILL'));
+  const server = await world.means.start(line, { SERVER_PORT: '0', DATA_DIR: join(world.root, 'data/verify/scratch'), ...env });
+  world.atEnd(() => server.stop('SIGTERM'));
   world.note({ started: line, url: server.url });
   return { ...server, tookMs: Math.round(performance.now() - since) };
 }

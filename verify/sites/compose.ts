@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
-import type { Site } from '../site.js';
+import type { Console, Site } from '../site.js';
 import { command } from '../world.js';
 import { linesOf } from './embedded.js';
 
@@ -35,24 +35,16 @@ export async function openCompose(root: string, file: string, key: string | null
     balancer: BALANCER,
     apis: APIS,
     workers,
-    expected: { apis: Number(env['NUM_API_INSTANCES'] ?? 2), workers: Number(env['NUM_WORKERS'] ?? NAMED_WORKERS) },
+    expected: { apis: Number(env['NUM_API_INSTANCES'] || 2), workers: Number(env['NUM_WORKERS'] || NAMED_WORKERS) },
     sink,
     sinkAddress: sink === null ? null : await addressOf(sink),
-    pollIntervalMs: Number(env['POLL_INTERVAL_MS'] ?? 5_000),
+    pollIntervalMs: Number(env['POLL_INTERVAL_MS'] || 5_000),
     apiKey: key,
-    metricsToken: env['METRICS_TOKEN'] ?? null,
-    management: {
-      url: 'http://127.0.0.1:15672',
-      user: env['RABBITMQ_USERNAME'] ?? env['RABBITMQ_DEFAULT_USER'] ?? 'guest',
-      password: env['RABBITMQ_PASSWORD'] ?? env['RABBITMQ_DEFAULT_PASS'] ?? 'guest',
-    },
+    metricsToken: env['METRICS_TOKEN'] || null,
+    management: managementOf(env),
     prometheus: 'http://127.0.0.1:9090',
     alertmanager: 'http://127.0.0.1:9193',
-    grafana: {
-      url: 'http://127.0.0.1:3000',
-      user: env['GF_SECURITY_ADMIN_USER'] ?? env['GRAFANA_ADMIN_USER'] ?? 'admin',
-      password: env['GF_SECURITY_ADMIN_PASSWORD'] ?? env['GRAFANA_ADMIN_PASSWORD'] ?? 'admin',
-    },
+    grafana: grafanaOf(env),
     servers: null,
     clusterDirectory: null,
     compose,
@@ -65,6 +57,16 @@ export async function openCompose(root: string, file: string, key: string | null
     },
     end: () => Promise.resolve(),
   };
+}
+
+function managementOf(env: NodeJS.ProcessEnv): Console {
+  const user = env['RABBITMQ_USERNAME'] || 'guest';
+  return { url: 'http://127.0.0.1:15672', user, password: env['RABBITMQ_PASSWORD'] || 'guest' };
+}
+
+function grafanaOf(env: NodeJS.ProcessEnv): Console {
+  const user = env['GRAFANA_ADMIN_USER'] || 'admin';
+  return { url: 'http://127.0.0.1:3000', user, password: env['GRAFANA_ADMIN_PASSWORD'] || 'admin' };
 }
 
 /** Health servers that answer now, on the ports of named and elastic workers. */
