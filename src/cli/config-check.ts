@@ -14,7 +14,7 @@ const HELP = `Shows where every setting comes from, its value (secrets hidden) a
 
 Usage: npm run config:check [-- --probe] [-- --json]
 
-  --probe   also tries what the settings point at: the data directory, the mail relay, the ports
+  --probe   also tries what the settings point at: the data directory, the mail relay, the servers, the ports
   --json    one JSON document instead of lines
   --help    this
 

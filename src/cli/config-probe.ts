@@ -65,6 +65,34 @@ async function mailRelay(url: string): Promise<Probe> {
   }
 }
 
+const SERVERS = [
+  ['MongoDB', 27_017],
+  ['RabbitMQ', 5_672],
+  ['Redis', 6_379],
+] as const;
+
+/** The servers of a fleet: whether anybody listens there. Of one that is named by several hosts the first is tried. */
+function servers({ servers: { mongodb, rabbitmq, redis } }: Config): Promise<Probe>[] {
+  const urls = [mongodb?.uri, rabbitmq?.url, redis?.url];
+  return SERVERS.flatMap(([name, usual], at) => {
+    const [, host, port] = /^[^:]+:\/\/(?:[^@/]*@)?(\[[^\]]+\]|[^:/,?]+)(?::(\d+))?/.exec(urls[at] ?? '') ?? [];
+    return host === undefined ? [] : [listener(name, host.replace(/^\[|\]$/g, ''), Number(port ?? usual))];
+  });
+}
+
+function listener(name: string, host: string, port: number): Promise<Probe> {
+  return new Promise((fulfil) => {
+    const socket = connect({ host, port });
+    const end = (ok: boolean, detail: string): void => {
+      socket.destroy();
+      fulfil({ name, ok, detail: `${host}:${port} ${detail}` });
+    };
+    socket.setTimeout(PATIENCE_MS, () => end(false, `gives no connection within ${PATIENCE_MS} ms`));
+    socket.once('connect', () => end(true, 'answers'));
+    socket.once('error', (error) => end(false, `does not answer: ${message(error)}`));
+  });
+}
+
 /** null when the port could be had just now. */
 function whyTaken(host: string, port: number): Promise<string | null> {
   return new Promise((fulfil) => {
@@ -102,6 +130,6 @@ async function ports(config: Config): Promise<Probe[]> {
 /** Tries everything that a configuration points at, without changing anything. */
 export async function probe(config: Config): Promise<readonly Probe[]> {
   const relay = config.smtpUrl === null ? [] : [mailRelay(config.smtpUrl)];
-  const [directory, found, ...mail] = await Promise.all([dataDirectory(config), ports(config), ...relay]);
-  return [directory, ...mail, ...found];
+  const [directory, found, ...others] = await Promise.all([dataDirectory(config), ports(config), ...relay, ...servers(config)]);
+  return [directory, ...others, ...found];
 }

@@ -1,0 +1,43 @@
+import type { Check } from './check.js';
+import { COMMANDS } from './checks/commands.js';
+import { CONFLICTS } from './checks/conflicts.js';
+import { DATA } from './checks/data.js';
+import { DESK } from './checks/desk.js';
+import { DRILLED } from './checks/drills.js';
+import { ENDPOINTS } from './checks/endpoints.js';
+import { FILES } from './checks/files.js';
+import { OF_A_FLEET } from './checks/fleet.js';
+import { LOAD } from './checks/load.js';
+import { LOGS } from './checks/logs.js';
+import { METRICS } from './checks/metrics.js';
+import { MONITORING } from './checks/monitoring.js';
+import { OF_NOTIFICATIONS } from './checks/notifications.js';
+import { RELIABILITY } from './checks/reliability.js';
+import { SERVERS } from './checks/servers.js';
+import { OF_SETTINGS } from './checks/settings.js';
+import { STACK } from './checks/stack.js';
+import { WORKERS } from './checks/workers.js';
+
+/** The checks by what they look at. */
+export const GROUPS = {
+  settings: OF_SETTINGS,
+  fleet: OF_A_FLEET,
+  endpoints: ENDPOINTS,
+  workers: WORKERS,
+  desk: DESK,
+  notifications: OF_NOTIFICATIONS,
+  metrics: METRICS,
+  load: LOAD,
+  logs: LOGS,
+  commands: COMMANDS,
+  data: DATA,
+  files: FILES,
+  reliability: RELIABILITY,
+  drills: DRILLED,
+  servers: SERVERS,
+  conflicts: CONFLICTS,
+  stack: STACK,
+  monitoring: MONITORING,
+} as const satisfies Readonly<Record<string, readonly Check[]>>;
+
+export const CHECKS: readonly Check[] = Object.values(GROUPS).flat();

@@ -1,0 +1,166 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Check, hold, same, Unmeasured } from '../check.js';
+import { accept, reaches } from '../notify.js';
+import { workersHealth } from '../reading.js';
+import type { Console } from '../site.js';
+import type { World } from '../world.js';
+import { fileIn, queriesOf } from './files.js';
+
+const ON = { on: ['compose'], elsewhere: 'about Prometheus, Alertmanager and Grafana: measured with --target compose' } as const;
+const DATA_WITHIN_MS = 60_000;
+
+function prometheus({ site }: World): string {
+  if (site.prometheus === null) throw new Unmeasured('there is no Prometheus here');
+  return site.prometheus;
+}
+
+function grafana({ site }: World): Console {
+  if (site.grafana === null) throw new Unmeasured('there is no Grafana here');
+  return site.grafana;
+}
+
+interface Target {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly health: string;
+  readonly scrapeUrl: string;
+}
+
+/** Every target must be up, and every worker one. */
+async function targets(world: World): Promise<string> {
+  const { body } = await world.expect<{ data: { activeTargets: readonly Target[] } }>(200, `${prometheus(world)}/api/v1/targets`);
+  const { activeTargets: all } = body.data;
+  hold(all.length > 0, 'targets', body);
+  same(
+    all.filter(({ health }) => health !== 'up').map(({ scrapeUrl, health }) => `${scrapeUrl} ${health}`),
+    [],
+    'targets that are not up',
+  );
+  const workers = (await workersHealth(world)).length;
+  const scraped = all.filter(({ labels }) => /worker/.test(labels['job'] ?? '')).length;
+  same(scraped, workers, 'workers that are scraped');
+  return `${all.length} targets up, ${scraped} workers among them`;
+}
+
+async function reload(world: World): Promise<string> {
+  const seen = await targets(world);
+  await world.expect(200, `${prometheus(world)}/-/reload`, { method: 'POST' });
+  await world.until(
+    'Prometheus to be ready after the reload',
+    async () => (await world.call(`${prometheus(world)}/-/ready`)).status === 200,
+  );
+  return `${seen}; POST /-/reload is 200`;
+}
+
+interface Vector {
+  readonly status: string;
+  readonly data: { readonly result: readonly { readonly value: readonly [number, string] }[] };
+}
+
+async function query(world: World, expr: string): Promise<Vector['data']['result']> {
+  const { body } = await world.expect<Vector>(200, `${prometheus(world)}/api/v1/query?query=${encodeURIComponent(expr)}`);
+  same(body.status, 'success', `the answer to ${expr}`);
+  return body.data.result;
+}
+
+/** Prometheus itself must see two scrapes that differ. */
+export async function collected(world: World): Promise<string> {
+  const expr = 'sum(process_cpu_seconds_total)';
+  const first = Number((await query(world, expr))[0]?.value[1]);
+  hold(first > 0, expr, first);
+  await world.pause(15_000);
+  const second = Number((await query(world, expr))[0]?.value[1]);
+  hold(second > first, `${expr} to have moved in 15 s`, [first, second]);
+  return `${expr} moved from ${first} to ${second} in 15 s`;
+}
+
+interface Dashboards {
+  readonly panels?: Parameters<typeof queriesOf>[0];
+  readonly templating?: { readonly list?: readonly { readonly name: string }[] };
+}
+
+/** As Grafana fills its variables in: everything of the last minutes. */
+function filledIn(expr: string): string {
+  return expr
+    .replace(/\$\{?__(rate_interval|interval|range)\}?/g, '5m')
+    .replace(/=~?"\$\{?\w+(:\w+)?\}?"/g, '=~".*"')
+    .replace(/\$\{?\w+(:\w+)?\}?/g, '.*');
+}
+
+async function dashboards(world: World): Promise<string> {
+  const { url, user, password } = grafana(world);
+  const authorization = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+  await world.expect(200, `${url}/api/health`);
+  const { body } = await world.expect<readonly { uid: string; title: string }[]>(200, `${url}/api/search?type=dash-db`, {
+    headers: { authorization },
+  });
+  hold(Array.isArray(body) && body.length > 0, 'dashboards that are provisioned', body);
+  await reaches(world, await accept(world), 'delivered');
+  const importable = JSON.parse(fileIn(world, 'grafana-dashboard.json')) as Dashboards;
+  const provisioned = provisionedIn(world);
+  const queries = [importable, ...provisioned].flatMap(({ panels = [] }) => queriesOf(panels));
+  hold(queries.length > 0, 'queries', queries.length);
+  const empty: string[] = [];
+  for (const { title, expr } of queries) {
+    const found = await world
+      .until(
+        `data for "${title}"`,
+        async () => ((await query(world, filledIn(expr))).length > 0 ? true : null),
+        DATA_WITHIN_MS / queries.length,
+      )
+      .catch(() => null);
+    if (found === null) empty.push(`${title}: ${expr}`);
+  }
+  same(empty, [], 'panels without data');
+  return `${body.length} dashboards in Grafana; ${queries.length} panel queries, each with at least one series`;
+}
+
+function provisionedIn(world: World): readonly Dashboards[] {
+  const folder = join(world.root, 'grafana');
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.json'));
+  return files.map((name) => JSON.parse(fileIn(world, join('grafana', name))) as Dashboards);
+}
+
+interface Rules {
+  readonly data: {
+    readonly groups: readonly {
+      readonly name: string;
+      readonly rules: readonly { readonly type: string; readonly name: string; readonly health: string }[];
+    }[];
+  };
+}
+
+async function alerting(world: World): Promise<string> {
+  const { body } = await world.expect<Rules>(200, `${prometheus(world)}/api/v1/rules`);
+  const rules = body.data.groups.flatMap((group) => group.rules);
+  const alerts = rules.filter(({ type }) => type === 'alerting');
+  hold(
+    alerts.length > 0,
+    'alerting rules that are loaded',
+    body.data.groups.map(({ name }) => name),
+  );
+  same(
+    rules.filter(({ health }) => health !== 'ok' && health !== 'unknown').map(({ name }) => name),
+    [],
+    'rules that cannot be evaluated',
+  );
+  const managers = await world.expect<{ data: { activeAlertmanagers: readonly { url: string }[] } }>(
+    200,
+    `${prometheus(world)}/api/v1/alertmanagers`,
+  );
+  const known = managers.body.data.activeAlertmanagers;
+  hold(known.length > 0, 'an Alertmanager that Prometheus knows', managers.body);
+  await world.expect(200, `${world.site.alertmanager}/-/healthy`);
+  return `${alerts.length} alerts in ${body.data.groups.length} groups are loaded; Alertmanager is known and healthy`;
+}
+
+/** What watches the stack. */
+export const MONITORING: readonly Check[] = [
+  { id: 'API-23', ...ON, run: reload },
+  { id: 'MET-17', ...ON, run: targets },
+  { id: 'X-27', ...ON, run: targets },
+  { id: 'X-29', ...ON, run: reload },
+  { id: 'X-44', ...ON, run: alerting },
+  { id: 'DSH-01', ...ON, withinMs: 300_000, run: dashboards },
+  { id: 'ALR-20', ...ON, run: alerting },
+];

@@ -1,0 +1,265 @@
+import { type Check, Failure, hold, same } from '../check.js';
+import { type Container, compose, containers, inside, serviceNamed, serviceOf } from '../containers.js';
+import { workerHealth } from '../reading.js';
+import { workersNow } from '../sites/compose.js';
+import type { World } from '../world.js';
+import { fileIn, resolvedServices } from './files.js';
+
+const ON = { on: ['compose'], elsewhere: 'about the containers: measured with --target compose' } as const;
+const MEGABYTE = 1024 * 1024;
+const NEVER_PUBLIC = '127.0.0.1';
+/** Only nginx is for everybody. */
+const PUBLIC = new Set(['80', '443']);
+
+async function nginx(world: World) {
+  const text = fileIn(world, 'nginx.conf');
+  hold(
+    /listen\s+(\[::\]:)?443/.test(text) && /location\s+=?\s*\/health/.test(text),
+    'a TLS server and a route for health in nginx.conf',
+    text.slice(0, 200),
+  );
+  const { stderr, stdout } = await inside(world, 'nginx', ['nginx', '-t']);
+  hold(/test is successful/.test(stderr + stdout), 'nginx -t to be successful', stderr + stdout);
+  return 'nginx -t: successful; health route and TLS server';
+}
+
+async function prometheusConfig(world: World): Promise<string> {
+  hold(/rule_files:/.test(fileIn(world, 'prometheus.yml')), 'rule_files in prometheus.yml', 'none');
+  const { stdout } = await inside(world, 'prometheus', ['promtool', 'check', 'config', '/etc/prometheus/prometheus.yml']);
+  hold(/SUCCESS/.test(stdout) && !/FAILED/.test(stdout), 'promtool to find no fault', stdout);
+  return stdout.trim().split('\n').join('; ');
+}
+
+async function alertmanagerConfig(world: World): Promise<string> {
+  const { stdout } = await inside(world, 'alertmanager', ['amtool', 'check-config', '/etc/alertmanager/alertmanager.yml']);
+  hold(/SUCCESS/.test(stdout), 'amtool to find no fault', stdout);
+  const { body } = await world.expect<{ config: { original: string } }>(200, `${world.site.alertmanager}/api/v2/status`);
+  const { original } = body.config;
+  for (const [what, wanted] of [
+    ['mail', /email_configs|email/],
+    ['chat', /slack_configs|slack|chat/],
+    ['pager', /pagerduty_configs|pager/],
+  ] as const) {
+    hold(wanted.test(original), `a receiver for ${what}`, original);
+  }
+  return 'amtool: no fault; receivers for mail, chat and pager';
+}
+
+async function allHealthy(world: World): Promise<string> {
+  const all = await containers(world);
+  // One-shot services, such as migrations, have ended when all is well.
+  const ended = all.filter(({ State }) => State.Status === 'exited');
+  for (const { Name, State } of ended) same(State.ExitCode, 0, `the exit code of ${Name}`);
+  const alive = all.filter((one) => !ended.includes(one));
+  hold(
+    alive.length > 0,
+    'running containers',
+    all.map(({ Name, State }) => [Name, State.Status]),
+  );
+  for (const { Name, Config, State } of alive) {
+    const [kind = 'NONE'] = Config.Healthcheck?.Test ?? [];
+    hold(kind !== 'NONE', `a health check of ${Name}`, Config.Healthcheck);
+    same([State.Status, State.Health?.Status], ['running', 'healthy'], `the state of ${Name}`);
+  }
+  return `${alive.length} containers, each with a health check, all healthy; ${ended.length} one-shot services ended with 0`;
+}
+
+async function running(world: World): Promise<readonly Container[]> {
+  return (await containers(world)).filter(({ State }) => State.Status === 'running');
+}
+
+async function limits(world: World): Promise<string> {
+  const own = (await running(world)).filter((one) => /^worker/.test(serviceOf(one)));
+  hold(own.length > 0, 'workers', 'none');
+  for (const { Name, HostConfig } of own) {
+    const cpus = HostConfig.NanoCpus > 0 ? HostConfig.NanoCpus / 1e9 : (HostConfig.CpuQuota ?? 0) / 100_000;
+    hold(cpus >= 0.5 && cpus <= 1, `0.5 to 1 CPU for ${Name}`, cpus);
+    hold(HostConfig.Memory >= 512 * MEGABYTE && HostConfig.Memory <= 1024 * MEGABYTE, `512 MB to 1 GB for ${Name}`, HostConfig.Memory);
+  }
+  return `${own.length} workers with ${(own[0]?.HostConfig.Memory ?? 0) / MEGABYTE} MB and ${(own[0]?.HostConfig.NanoCpus ?? 0) / 1e9} CPU each`;
+}
+
+/** What is bound to more than this machine, and is not nginx. */
+async function binds(world: World): Promise<string> {
+  const all = await containers(world);
+  const published = all.flatMap((one) =>
+    Object.values(one.NetworkSettings.Ports).flatMap((bound) =>
+      (bound ?? []).map(({ HostIp, HostPort }) => ({ service: serviceOf(one), HostIp, HostPort })),
+    ),
+  );
+  hold(published.length > 0, 'published ports', 'none');
+  const open = published.filter(({ HostIp, HostPort }) => HostIp !== NEVER_PUBLIC && HostIp !== '::1' && !PUBLIC.has(HostPort));
+  same(open, [], 'ports that others than this machine can reach');
+  return `${published.length} published ports: only ${[...new Set(published.filter(({ HostIp }) => HostIp !== NEVER_PUBLIC).map(({ HostPort }) => HostPort))].join(', ')} are for others than this machine`;
+}
+
+async function isolation(world: World): Promise<string> {
+  const seen = await binds(world);
+  const all = await containers(world);
+  const kept = all.flatMap(({ Mounts }) => Mounts.filter(({ Type }) => Type === 'volume'));
+  for (const service of ['mongodb', 'rabbitmq', 'redis', 'prometheus', 'grafana']) {
+    const one = all.find((each) => serviceOf(each) === service);
+    hold(one?.Mounts.some(({ Type }) => Type === 'volume') === true, `a volume of ${service}`, one?.Mounts);
+  }
+  const names = [...new Set(all.flatMap(({ NetworkSettings }) => Object.keys(NetworkSettings.Networks)))];
+  const { stdout } = await world.succeed(['docker', 'network', 'inspect', ...names], { env: world.site.environment });
+  const inner = (JSON.parse(stdout) as readonly { Name: string; Internal: boolean }[]).filter(({ Internal }) => Internal);
+  hold(inner.length > 0, 'an inner network', names);
+  const netsOf = (service: string): readonly string[] =>
+    Object.keys(all.find((each) => serviceOf(each) === service)?.NetworkSettings.Networks ?? {});
+  for (const service of ['mongodb', 'rabbitmq', 'redis']) {
+    const nets = netsOf(service);
+    hold(
+      nets.some((net) => inner.some(({ Name }) => Name === net)),
+      `${service} on an inner network`,
+      nets,
+    );
+    same(
+      nets.filter((net) => netsOf('nginx').includes(net)),
+      [],
+      `networks that ${service} shares with what is open to everybody`,
+    );
+  }
+  return `${seen}; ${kept.length} volumes; inner networks ${inner.map(({ Name }) => Name).join(', ')}`;
+}
+
+/** From a container's start to the line in which its process says that it is ready. */
+async function startTimes(world: World): Promise<string> {
+  const own = (await running(world)).filter((one) => /^(api|worker)/.test(serviceOf(one)));
+  const took: number[] = [];
+  for (const { Id, Name, State } of own) {
+    const { stdout } = await world.succeed(['docker', 'logs', '--since', State.StartedAt, Id], { env: world.site.environment });
+    const line = stdout.split('\n').find((one) => one.includes('"msg":"ready"'));
+    if (line === undefined) throw new Failure(`${Name} to have said that it is ready`, stdout.slice(0, 300));
+    took.push(Date.parse((JSON.parse(line) as { time: string }).time) - Date.parse(State.StartedAt));
+  }
+  hold(took.length > 0 && Math.max(...took) < 30_000, 'each ready within 30 s', took);
+  return `${took.length} processes ready after ${Math.min(...took)} to ${Math.max(...took)} ms`;
+}
+
+const BACK_MS = 90_000;
+
+async function verbs(world: World) {
+  await compose(world, ['config', '--quiet']);
+  const ps = await compose(world, ['ps']);
+  for (const name of ['worker-1', 'worker-5', 'nginx', 'mongodb']) hold(ps.stdout.includes(name), `${name} in ps`, ps.stdout);
+  const logs = await compose(world, ['logs', '--tail=5', 'worker-1', 'worker-2']);
+  hold(/worker-1/.test(logs.stdout) && /worker-2/.test(logs.stdout), 'lines of worker-1 and worker-2', logs.stdout);
+  const origin = 'http://127.0.0.1:9091';
+  world.atEnd(() => compose(world, ['up', '-d', '--no-deps', 'worker-1']));
+  await compose(world, ['kill', 'worker-1']);
+  await world.until('nobody to answer for worker-1', async () => (await world.call(`${origin}/livez`).catch(() => null)) === null);
+  await compose(world, ['up', '-d', '--no-deps', 'worker-1'], BACK_MS);
+  await world.until(
+    'worker-1 to answer again',
+    async () => (await world.call(`${origin}/readyz`).catch(() => null))?.status === 200,
+    BACK_MS,
+  );
+  return {
+    seen: 'config, ps, logs, kill worker-1, up -d worker-1: it answers again',
+    open: 'build, restart mongodb, restart rabbitmq, down: by the script that goes through checklist A',
+  };
+}
+
+const ELASTIC = 3;
+
+/** Elastic workers come and go; the stack is left as it was. */
+async function scaling(world: World): Promise<string> {
+  const before = await workersNow();
+  const elastic = (await containers(world)).filter((one) => serviceOf(one) === 'worker').length;
+  const to = (count: number): Promise<unknown> =>
+    compose(world, ['up', '-d', '--no-recreate', '--scale', `worker=${count}`, 'worker'], BACK_MS);
+  world.atEnd(() => to(elastic));
+  await to(elastic + ELASTIC);
+  const more = await world.until(
+    `${before.length + ELASTIC} workers to answer`,
+    async () => {
+      const now = await workersNow();
+      return now.length === before.length + ELASTIC ? now : null;
+    },
+    BACK_MS,
+  );
+  const ids = await Promise.all(more.map(async (url) => (await workerHealth(world, url)).worker.workerId));
+  same(new Set(ids).size, ids.length, 'distinct workerIds');
+  await to(elastic);
+  await world.until(`${before.length} workers to answer`, async () => (await workersNow()).length === before.length, BACK_MS);
+  return `${before.length} workers, then ${more.length} with ids of their own, then ${before.length}`;
+}
+
+async function graceAndNames(world: World): Promise<string> {
+  const own = Object.entries(await resolvedServices(world)).filter(([name]) => /^(api|worker)/.test(name));
+  const seconds = own.map(([, { stop_grace_period: given = '10s' }]) => secondsOf(given));
+  hold(seconds.length > 0 && Math.min(...seconds) >= 35, 'a grace period of 35 s (30 for a step, and 5)', seconds);
+  return `${own.length} services are given ${Math.min(...seconds)} s to end`;
+}
+
+function secondsOf(given: string): number {
+  const [, minutes = '0', seconds = '0'] = /^(?:(\d+)m)?(?:(\d+)s)?$/.exec(given) ?? [];
+  return Number(minutes) * 60 + Number(seconds);
+}
+
+async function redisMemory(world: World): Promise<string> {
+  const { stdout } = await redisConfig(world, 'maxmemory');
+  const bytes = Number(stdout.trim().split(/\s+/).at(-1));
+  hold(bytes > 0, 'a cap of Redis’ memory', stdout);
+  return `maxmemory ${bytes}`;
+}
+
+async function redisPolicy(world: World): Promise<string> {
+  const policy = await redisConfig(world, 'maxmemory-policy');
+  hold(/noeviction/.test(policy.stdout), 'noeviction', policy.stdout);
+  const aof = await redisConfig(world, 'appendonly');
+  hold(/\byes\b/.test(aof.stdout), 'an append-only file', aof.stdout);
+  return 'noeviction, appendonly yes';
+}
+
+/** The server’s own password is in its environment. */
+async function redisConfig(world: World, name: string) {
+  const service = await serviceNamed(world, /^redis$/);
+  const ask = `REDISCLI_AUTH="\${REDIS_PASSWORD:-}" redis-cli CONFIG GET ${name}`;
+  return inside(world, service, ['sh', '-c', ask]);
+}
+
+async function healthOn80(world: World): Promise<string> {
+  const { status, headers } = await world.call(`${world.site.balancer}/health`);
+  same([status, headers.get('location')], [200, null], 'port 80 without a redirect');
+  return `${await binds(world)}; /health on port 80 is 200 without a redirect`;
+}
+
+/** Who is where, by what only it would answer. */
+async function ports(world: World): Promise<string> {
+  const { apis, workers, prometheus, alertmanager, grafana } = world.site;
+  same((await world.expect(200, `${world.site.balancer}/health`)).body['status'], 'healthy', 'health on port 80');
+  for (const origin of ['http://127.0.0.1:8080', ...apis])
+    same((await world.expect(200, `${origin}/livez`)).body, { status: 'live' }, origin);
+  same(
+    workers.slice(0, 5).map((origin) => new URL(origin).port),
+    ['9091', '9092', '9093', '9094', '9095'],
+    'the ports of the named workers',
+  );
+  for (const origin of workers) await workerHealth(world, origin);
+  hold((await world.expect(200, `${grafana?.url}/api/health`)).text.includes('database'), 'Grafana on 3000', 'somebody else');
+  for (const url of [`${prometheus}/-/healthy`, `${alertmanager}/-/healthy`]) await world.expect(200, url);
+  return 'API on 80, 8080, 3001 and 3002, workers from 9091 on, Grafana 3000, Prometheus 9090, Alertmanager 9193';
+}
+
+/** What the containers of the stack are. */
+export const STACK: readonly Check[] = [
+  { id: 'FIL-02', ...ON, run: nginx },
+  { id: 'FIL-03', ...ON, run: prometheusConfig },
+  { id: 'FIL-08', ...ON, run: alertmanagerConfig },
+  { id: 'INF-04', ...ON, run: limits },
+  { id: 'INF-05', ...ON, run: allHealthy },
+  { id: 'INF-06', ...ON, run: isolation },
+  { id: 'INF-09', ...ON, run: startTimes },
+  { id: 'SEC-04', ...ON, run: isolation },
+  { id: 'ENV-10', ...ON, run: redisMemory },
+  { id: 'X-19', ...ON, run: redisPolicy },
+  { id: 'X-04', ...ON, run: ports },
+  { id: 'X-05', ...ON, run: ports },
+  { id: 'X-30', ...ON, run: healthOn80 },
+  { id: 'X-31', ...ON, run: graceAndNames },
+  { id: 'CMD-06', ...ON, disturbs: true, withinMs: 240_000, run: verbs },
+  { id: 'CMD-07', ...ON, disturbs: true, withinMs: 300_000, run: scaling },
+  { id: 'X-03', ...ON, disturbs: true, withinMs: 300_000, run: scaling },
+];
