@@ -105,9 +105,12 @@ async function assemble({ config, log, version, onFatal }: Options, timers: Time
   metrics.observe({
     ...backends,
     ...(config.roles.has('api') ? { deliveryCounts: () => backends.reader.deliveryCounts() } : {}),
+    ...(consuming(config) ? { work: () => ({ held: holds(), limit: work.hands }) } : {}),
+    channels: work.ways.all.map(({ name }) => name),
+    disk: config.dataDir,
     fleetConnections: async () => (await members()).reduce((sum, { connections }) => sum + connections, 0),
   });
-  metrics.observeFleet({ members, restarts: config.workerRestarts });
+  metrics.observeFleet({ members, lost: () => presence.lost(), restarts: config.workerRestarts });
   const guards = await apiGuards(guardsOf(config, backends));
   const draining = (): boolean => life.draining;
   const all = {
@@ -127,6 +130,10 @@ async function assemble({ config, log, version, onFatal }: Options, timers: Time
     draining,
   };
   return { ...work, backends, sink, admission, presence, http: httpOf(all) };
+}
+
+function consuming({ roles, enableStreamConsumers }: Config): boolean {
+  return roles.has('worker') && enableStreamConsumers;
 }
 
 function guardsOf({ corsOrigins, rateLimitPerMinute }: Config, { requestLimit }: Backends) {
