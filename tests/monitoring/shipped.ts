@@ -74,7 +74,7 @@ const WORDS =
 
 /** The selectors of an expression: each metric with what is asked of its labels. */
 export function selectors(expr: string): readonly string[] {
-  const bare = expr.replace(/\b(by|on|ignoring|without)\s*\([^)]*\)/g, ' ').replace(/\[[^\]]*\]/g, ' ');
+  const bare = expr.replace(/\b(by|on|ignoring|without)\s*\([^)]*\)/g, ' ').replace(/\[[^\]]*\]( offset \w+)?/g, ' ');
   const found: string[] = [];
   for (const [all, name = '', labels = ''] of bare.matchAll(
     /([a-zA-Z_][\w:]*)\s*(\{(?:[^{}"]|"(?:[^"\\]|\\.)*")*\})?|"(?:[^"\\]|\\.)*"/g,
