@@ -106,9 +106,12 @@ async function assemble({ config, log, version, onFatal }: Options, timers: Time
   metrics.observe({
     ...backends,
     ...(config.roles.has('api') ? { deliveryCounts: () => backends.reader.deliveryCounts() } : {}),
+    ...(consuming(config) ? { work: () => ({ held: holds(), limit: work.hands }) } : {}),
+    channels: work.ways.all.map(({ name }) => name),
+    disk: config.dataDir,
     fleetConnections: async () => (await members()).reduce((sum, { connections }) => sum + connections, 0),
   });
-  metrics.observeFleet({ members, restarts: config.workerRestarts });
+  metrics.observeFleet({ members, lost: () => presence.lost(), restarts: config.workerRestarts });
   const guards = await apiGuards(guardsOf(config, backends));
   const identity = createIdentity({ config, log, clock, timers, backends });
   const draining = (): boolean => life.draining;
@@ -130,6 +133,10 @@ async function assemble({ config, log, version, onFatal }: Options, timers: Time
     draining,
   };
   return { ...work, backends, sink, admission, presence, http: httpOf(all) };
+}
+
+function consuming({ roles, enableStreamConsumers }: Config): boolean {
+  return roles.has('worker') && enableStreamConsumers;
 }
 
 function guardsOf(config: Config, { requestLimit }: Backends) {

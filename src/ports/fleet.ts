@@ -28,6 +28,9 @@ export interface SeenMember extends FleetMember {
   readonly livesUntil: number;
 }
 
+/** How long the registry tells of one that fell silent: until then somebody has come to its place, or it is not meant to come back. */
+export const LOST_FOR_MS = 60 * 60 * 1000;
+
 /**
  * Who lives, and what each holds. Every process says so again and again; one that falls silent is gone when its time has
  * run out. Only people and dashboards read it: leases decide about work, never this list.
@@ -38,6 +41,8 @@ export interface Fleet {
   beat(member: FleetMember, livesMs: number): Promise<'ok' | 'taken'>;
   /** Those alive by the store's clock, by workerId. */
   members(): Promise<readonly SeenMember[]>;
+  /** Those who fell silent without a word, within the last hour, and whose place nobody has taken since; by workerId. */
+  lost(): Promise<readonly SeenMember[]>;
   /** Gone in order: off the list at once. Of another incarnation: nothing happens. */
   leave(workerId: string, incarnation: string): Promise<void>;
 }

@@ -33,6 +33,8 @@ export interface Presence {
   start(): Promise<void>;
   /** Those alive. Rejects as the registry does. */
   members(): Promise<readonly SeenMember[]>;
+  /** Those who fell silent without a word. Rejects as the registry does. */
+  lost(): Promise<readonly SeenMember[]>;
   /** Off the list. Before `start` is fine, twice is fine. */
   stop(): Promise<void>;
 }
@@ -67,6 +69,10 @@ class Beating implements Presence {
 
   members(): Promise<readonly SeenMember[]> {
     return this.#options.fleet.members();
+  }
+
+  lost(): Promise<readonly SeenMember[]> {
+    return this.#options.fleet.lost();
   }
 
   async stop(): Promise<void> {

@@ -5,12 +5,14 @@ import type { SeenMember } from '../ports/fleet.js';
 export interface FleetSources {
   /** Those alive. While nobody answers, there is no value. */
   readonly members: () => Promise<readonly SeenMember[]>;
+  /** Those who fell silent without a word. While nobody answers, there is no value. */
+  readonly lost: () => Promise<readonly SeenMember[]>;
   /** How often this process died and was started again. */
   readonly restarts: number;
 }
 
 /** Every process shows the whole fleet: of these gauges take one, not the sum. */
-export function fleetMetrics(registry: Registry, { members, restarts }: FleetSources): void {
+export function fleetMetrics(registry: Registry, { members, lost, restarts }: FleetSources): void {
   new Gauge({
     name: 'signalbox_fleet_members',
     help: 'Processes of the fleet that live, by role; one with several roles counts in each.',
@@ -20,6 +22,17 @@ export function fleetMetrics(registry: Registry, { members, restarts }: FleetSou
       const alive = await members().catch(() => []);
       this.reset();
       for (const { roles, state } of alive) for (const role of roles) this.inc({ role, state });
+    },
+  });
+  new Gauge({
+    name: 'signalbox_fleet_lost',
+    help: 'Processes that fell silent without leaving in order, within the last hour, and that nobody has replaced: 1 for each.',
+    labelNames: ['role', 'member'],
+    registers: [registry],
+    async collect() {
+      const silent = await lost().catch(() => []);
+      this.reset();
+      for (const { roles, workerId } of silent) for (const role of roles) this.set({ role, member: workerId }, 1);
     },
   });
   const restarted = new Counter({

@@ -3,8 +3,9 @@ import type { WakeUpQueue } from '../ports/queue.js';
 import type { Backlog, DeliveryCounts, RecordReader } from '../ports/reader.js';
 import { DELIVERY_STATUSES, type LedgerEntry } from '../ports/record.js';
 import type { Fact } from '../ports/watch.js';
+import { activePeople } from './active-people.js';
 import { type FleetSources, fleetMetrics } from './fleet-metrics.js';
-import { machineMetrics } from './machine.js';
+import { diskMetrics, machineMetrics } from './machine.js';
 
 /** Seconds. From a commit on a good disk to a provider that takes its whole time limit. */
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
@@ -43,6 +44,12 @@ export interface Sources {
   readonly fleetConnections?: () => Promise<number>;
   /** To Redis, of this process. */
   readonly redisConnections?: () => number;
+  /** Records in the hands of this process, and the most that it takes. Left out: it takes none. */
+  readonly work?: () => { readonly held: number; readonly limit: number };
+  /** Where work goes: so that the first of a kind is seen to be one more than none. */
+  readonly channels?: readonly string[];
+  /** A directory on the disk whose free space counts. */
+  readonly disk?: string;
 }
 
 export function createMetrics(): Metrics {
@@ -50,15 +57,20 @@ export function createMetrics(): Metrics {
   collectDefaultMetrics({ register: registry });
   machineMetrics(registry);
   const instruments = instrumentsOf(registry);
+  const people = activePeople(registry);
   const observe = (from: Sources): void => {
     gaugesOf(registry, from);
     connectionGauges(registry, from);
+    workGauge(registry, from);
+    for (const channel of from.channels ?? []) beginAtNothing(instruments, channel);
+    if (from.disk !== undefined) diskMetrics(registry, from.disk);
   };
   const providerLabel = boundedLabel(PROVIDERS_NAMED);
   return {
     count(fact) {
       countWork(instruments, fact);
       countTrouble(instruments, fact, providerLabel);
+      if (fact.kind === 'accepted' && fact.outcome === 'created') people.seen(fact.record.tenant, fact.record.userId);
     },
     http(method, route, status, seconds) {
       instruments.requests.inc({ method, route, status });
@@ -99,6 +111,10 @@ function instrumentsOf(registry: Registry) {
     rateLimited: counter('signalbox_rate_limited_total', 'Deliveries put off because their provider’s rate was used up.', ['channel']),
     latency: histogram('signalbox_accept_to_delivered_seconds', 'From accept to delivered.', ['channel']),
     fenced: counter('signalbox_fenced_total', 'Writes refused because the lease had passed to someone else.'),
+    duplicates: counter(
+      'signalbox_duplicates_total',
+      'Calls that a provider took and whose outcome was refused, the lease having passed on: another may make them again.',
+    ),
     lost: counter('signalbox_leases_lost_total', 'Leases lost by their holder.', ['why']),
     wakeUps: counter('signalbox_wake_ups_settled_total', 'Wake-ups acknowledged or handed back.', ['how']),
     trouble: counter('signalbox_trouble_total', 'Failures of store, queue or channel code that are tried again.', ['where']),
@@ -108,6 +124,13 @@ function instrumentsOf(registry: Registry) {
     requests: counter('signalbox_http_requests_total', 'HTTP requests answered.', ['method', 'route', 'status']),
     requestSeconds: histogram('signalbox_http_request_duration_seconds', 'From the request to the end of its answer.', ['method', 'route']),
   };
+}
+
+/** A counter that appears with its first event has not risen, for whoever asks by how much it rose. */
+function beginAtNothing({ settled, attempts, retries }: Instruments, channel: string): void {
+  for (const status of ['delivered', 'dead', 'held']) settled.inc({ channel, status }, 0);
+  for (const result of ['delivered', 'retry', 'dead']) attempts.inc({ channel, result }, 0);
+  retries.inc({ channel }, 0);
 }
 
 /** The way of work: accepted, woken, claimed, attempted, settled. */
@@ -147,8 +170,10 @@ function countWork(on: Instruments, fact: Fact): void {
 
 /** What gets in its way. */
 function countTrouble(on: Instruments, fact: Fact, providerLabel: (name: string) => string): void {
-  if (fact.kind === 'fenced') on.fenced.inc();
-  else if (fact.kind === 'attempted' && againAfter(fact.entry)) on.retries.inc({ channel: fact.delivery.channel });
+  if (fact.kind === 'fenced') {
+    on.fenced.inc();
+    on.duplicates.inc(fact.during === 'delivered' ? 1 : 0);
+  } else if (fact.kind === 'attempted' && againAfter(fact.entry)) on.retries.inc({ channel: fact.delivery.channel });
   else if (fact.kind === 'settled' && fact.delivery.reason === 'rate.limited') on.rateLimited.inc({ channel: fact.delivery.channel });
   else if (fact.kind === 'lease-lost') on.lost.inc({ why: fact.why });
   else if (fact.kind === 'breaker') on.breaker.set({ name: providerLabel(fact.name) }, BREAKER_CODE[fact.state]);
@@ -219,6 +244,18 @@ function connectionGauges(registry: Registry, { connections, fleetConnections, r
     const toRedis = 'Connections of this process to Redis.';
     gaugeOf(registry, 'signalbox_redis_connections', toRedis, [], async () => [[{}, redisConnections()]]);
   }
+}
+
+/** Utilisation is one by the other. */
+function workGauge(registry: Registry, { work }: Sources): void {
+  if (work === undefined) return;
+  gaugeOf(registry, 'signalbox_records_held', 'Records in the hands of this process, and the most that it takes.', ['state'], async () => {
+    const { held, limit } = work();
+    return [
+      [{ state: 'held' }, held],
+      [{ state: 'limit' }, limit],
+    ];
+  });
 }
 
 type Sample<L extends string> = readonly [labels: Partial<Record<L, string>>, value: number];

@@ -49,13 +49,14 @@ export function createWork(parts: WorkParts) {
   const channels = armChannels(config.failpoint, ways.all);
   const links = createUnsubscribeLinks(config.linkSecrets, () => config.publicUrl ?? `http://localhost:${apiPort(config, life)}`);
   const mayHold = dutiesOf(config);
+  const settings = settingsOf(config);
   const pipeline: Pipeline = createPipeline({
     ...backends,
     clock,
     timers,
     ids: createSystemIds(),
     chance,
-    settings: settingsOf(config),
+    settings,
     worker: config.workerId,
     mayHold,
     workloads: [
@@ -67,7 +68,9 @@ export function createWork(parts: WorkParts) {
     watch,
   });
   const janitor: Janitor = createJanitor({ ...backends, clock, timers, watch, worker: config.workerId, mayHold, keepMs: keepMsOf(config) });
-  return { ways, channels, streams, links, pipeline, janitor };
+  /** The most records that it works on at a time. */
+  const hands = settings.prefetch;
+  return { ways, channels, streams, links, pipeline, janitor, hands };
 }
 
 /** A new item is shown by the streams of this process at once, and by those of the others as soon as they hear of it. */

@@ -95,6 +95,19 @@ export function fleetContract(make: () => Promise<FleetHarness>): void {
       expect(await names()).toEqual(['the next']);
     });
 
+    test('one who falls silent is lost until somebody has its place; one who leaves is not', async () => {
+      const lost = async (): Promise<string[]> => (await harness.fleet.lost()).map(({ workerId }) => workerId);
+      await beat(member('worker-1'));
+      await beat(member('worker-2'));
+      await beat(member('worker-3'));
+      expect(await lost()).toEqual([]);
+      await harness.fleet.leave('worker-2', 'worker-2 the first');
+      await harness.pass(LIVES_MS + 1);
+      expect(await lost()).toEqual(['worker-1', 'worker-3']);
+      await beat(member('worker-1', { incarnation: 'the next' }));
+      expect(await lost()).toEqual(['worker-3']);
+    });
+
     test('one who leaves is gone at once, and nobody else with it', async () => {
       await beat(member('worker-1'));
       await beat(member('worker-2'));

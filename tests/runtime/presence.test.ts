@@ -51,6 +51,11 @@ class Registry implements Fleet {
     return [...this.rows.values()].filter(({ livesUntil }) => livesUntil > this.#clock.now());
   }
 
+  async lost(): Promise<readonly SeenMember[]> {
+    this.#refuseIfAway();
+    return [...this.rows.values()].filter(({ livesUntil }) => livesUntil <= this.#clock.now());
+  }
+
   async leave(workerId: string, incarnation: string): Promise<void> {
     this.#refuseIfAway();
     if (this.rows.get(workerId)?.incarnation === incarnation) this.rows.delete(workerId);

@@ -1,6 +1,6 @@
 import type { Clock } from '../../ports/clock.js';
 import type { Duties } from '../../ports/duties.js';
-import type { Fleet, FleetMember, SeenMember } from '../../ports/fleet.js';
+import { type Fleet, type FleetMember, LOST_FOR_MS, type SeenMember } from '../../ports/fleet.js';
 
 /** `Duties` where this process is the only one: what is held is known in its memory, and free again when it ends. */
 export class SoleDuties implements Duties {
@@ -48,7 +48,16 @@ export class SoleFleet implements Fleet {
 
   async members(): Promise<readonly SeenMember[]> {
     const now = this.#clock.now();
-    return [...this.#members.values()].filter(({ livesUntil }) => livesUntil > now).sort((a, b) => (a.workerId < b.workerId ? -1 : 1));
+    return this.#those(({ livesUntil }) => livesUntil > now);
+  }
+
+  async lost(): Promise<readonly SeenMember[]> {
+    const now = this.#clock.now();
+    return this.#those(({ livesUntil }) => livesUntil <= now && livesUntil > now - LOST_FOR_MS);
+  }
+
+  #those(such: (member: SeenMember) => boolean): readonly SeenMember[] {
+    return [...this.#members.values()].filter(such).sort((a, b) => (a.workerId < b.workerId ? -1 : 1));
   }
 
   async leave(workerId: string, incarnation: string): Promise<void> {

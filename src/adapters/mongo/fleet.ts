@@ -1,4 +1,4 @@
-import type { Fleet, FleetMember, SeenMember } from '../../ports/fleet.js';
+import { type Fleet, type FleetMember, LOST_FOR_MS, type SeenMember } from '../../ports/fleet.js';
 import { type Commands, commandsOn } from './collection.js';
 import { isDuplicate } from './errors.js';
 import { NOW } from './now.js';
@@ -35,9 +35,18 @@ export class MongoFleet implements Fleet {
     return present?.incarnation === member.incarnation ? 'ok' : 'taken';
   }
 
-  async members(): Promise<readonly SeenMember[]> {
-    const live = [{ $set: { live: { $gt: ['$livesUntil', NOW] } } }, { $match: { live: true } }, { $sort: { _id: 1 } }];
-    const documents = await this.#run((fleet) => fleet.aggregate<MemberDocument>(live).toArray());
+  members(): Promise<readonly SeenMember[]> {
+    return this.#those({ $gt: ['$livesUntil', NOW] });
+  }
+
+  /** Whoever leaves in order takes its document along; zero is the place of one that has not lived yet. */
+  lost(): Promise<readonly SeenMember[]> {
+    return this.#those({ $and: [{ $lte: ['$livesUntil', NOW] }, { $gt: ['$livesUntil', { $subtract: [NOW, LOST_FOR_MS] }] }] });
+  }
+
+  async #those(such: object): Promise<readonly SeenMember[]> {
+    const chosen = [{ $set: { such } }, { $match: { such: true } }, { $sort: { _id: 1 } }];
+    const documents = await this.#run((fleet) => fleet.aggregate<MemberDocument>(chosen).toArray());
     return documents.map((document) => ({
       ...fieldsOf(document),
       seenAt: document.seenAt,

@@ -1,4 +1,5 @@
 import type { Drill } from './drill.js';
+import { alert } from './drills/alert.js';
 import { brokerRestart } from './drills/broker-restart.js';
 import { clockJump } from './drills/clock-jump.js';
 import { lostReply } from './drills/lost-reply.js';
@@ -43,4 +44,5 @@ export const DRILLS: readonly Drill[] = [
   poison,
   slowProvider,
   thunderingHerd,
+  alert,
 ];

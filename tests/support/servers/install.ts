@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { ServerName } from './recipe.js';
+import type { OwnName } from './recipe.js';
 
 const run = promisify(execFile);
 const SCRIPT = fileURLToPath(new URL('./install.sh', import.meta.url));
@@ -12,7 +12,7 @@ export function serversDirectory(): string {
 }
 
 /** Installs it if it is missing and we may; minutes for MongoDB's stand-in, once. Rejects with what a person can do about it. */
-export async function ensureInstalled(name: ServerName): Promise<void> {
+export async function ensureInstalled(name: OwnName): Promise<void> {
   try {
     await run('bash', [SCRIPT, name], { maxBuffer: 16 * 1024 * 1024 });
   } catch (error) {

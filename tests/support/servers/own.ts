@@ -6,12 +6,12 @@ import { ensureInstalled } from './install.js';
 import { freePorts } from './ports.js';
 import { type Running, startProcess, tailOf } from './processes.js';
 import { answering } from './ready.js';
-import type { Place, Recipe, ServerName } from './recipe.js';
+import type { OwnName, Place, Recipe } from './recipe.js';
 import { recipes } from './recipes.js';
 
 /** A server of the caller's own, which may be killed, stopped and started again: same ports, same data. */
 export interface OwnServer {
-  readonly name: ServerName;
+  readonly name: OwnName;
   readonly origin: 'installed' | 'container';
   readonly uri: string;
   readonly port: number;
@@ -60,7 +60,7 @@ const TRIES = 3;
  * Starts an installed server (and installs it first, where it is missing and we are root on Debian). It ends with this process,
  * however that ends.
  */
-export async function startOwn(name: ServerName, options: OwnOptions = {}): Promise<OwnServer> {
+export async function startOwn(name: OwnName, options: OwnOptions = {}): Promise<OwnServer> {
   const recipe = recipes[name];
   await ensureInstalled(name);
   for (let left = TRIES; ; left -= 1) {

@@ -1,6 +1,8 @@
 import type { Command } from './processes.js';
 
 export type ServerName = 'mongodb' | 'rabbitmq' | 'redis' | 'toxiproxy';
+/** Those that tests share, and those that each has for itself. */
+export type OwnName = ServerName | 'prometheus' | 'alertmanager';
 
 /** Where one server of ours lives. */
 export interface Place {
@@ -15,7 +17,7 @@ export interface Place {
 
 /** How one kind of server is installed, started on loopback, and known to be ready. */
 export interface Recipe {
-  readonly name: ServerName;
+  readonly name: OwnName;
   /** How many ports it needs besides the one that clients know. */
   readonly morePorts: number;
   /** How long a start may take, in milliseconds: a slow machine with much else to do. */
