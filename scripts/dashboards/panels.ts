@@ -21,7 +21,7 @@ import { PanelBuilder as TextBuilder } from '@grafana/grafana-foundation-sdk/tex
 import { PanelBuilder as TimeseriesBuilder } from '@grafana/grafana-foundation-sdk/timeseries';
 
 /** Which Prometheus it is: chosen at the top of each dashboard. */
-export const SOURCE = { type: 'prometheus', uid: '$datasource' };
+const SOURCE = { type: 'prometheus', uid: '$datasource' };
 
 /** One line, or one per label set. */
 export interface Query {

@@ -67,7 +67,12 @@ function counting(fleet: Fleet): { readonly fleet: Fleet; readonly consumers: ()
     return alive;
   };
   return {
-    fleet: { beat: (member, livesMs) => fleet.beat(member, livesMs), leave: (id, incarnation) => fleet.leave(id, incarnation), members, lost: () => fleet.lost() },
+    fleet: {
+      beat: (member, livesMs) => fleet.beat(member, livesMs),
+      leave: (id, incarnation) => fleet.leave(id, incarnation),
+      members,
+      lost: () => fleet.lost(),
+    },
     consumers: () => workers,
   };
 }

@@ -34,7 +34,7 @@ function underLoad(app: TestApp): { readonly stop: () => Promise<void> } {
     { channels: ['in-app'], to: undefined },
     { channels: ['push'], to: { pushToken: 'token' } },
     hook('shaky'),
-    { idempotencyKey: 'the same', userId: 'user-1' },
+    { idempotencyKey: 'same', userId: 'user-1' },
     { to: { email: 'nobody' } },
   ];
   const run = async (): Promise<void> => {

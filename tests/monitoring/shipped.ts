@@ -12,7 +12,7 @@ export interface Rule {
 }
 
 export const ALERTS = 'prometheus/alerts';
-export const DASHBOARDS = 'grafana/dashboards';
+const DASHBOARDS = 'grafana/dashboards';
 
 export function yaml<T>(path: string): T {
   return parse(readFileSync(path, 'utf8'), { merge: true }) as T;

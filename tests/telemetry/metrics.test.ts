@@ -106,6 +106,27 @@ describe('The metrics', () => {
     expect(await samples(metrics, 'signalbox_deliveries')).toContain('{status="dead"} 2');
   });
 
+  it('begin to count deliveries at nothing, so that the first dead one is seen to be one more', async () => {
+    const metrics = metricsOf({ ...SOURCES, channels: ['email'] });
+    expect(await samples(metrics, 'signalbox_deliveries_settled_total')).toContain('{channel="email",status="dead"} 0');
+    expect(await samples(metrics, 'signalbox_duplicates_total')).toEqual(['0']);
+  });
+
+  it('count a call as a possible duplicate when its outcome was refused, and no other refused write', async () => {
+    const metrics = metricsOf(SOURCES);
+    metrics.count({ kind: 'fenced', record: {} as WorkRecord, during: 'attempted' });
+    metrics.count({ kind: 'fenced', record: {} as WorkRecord, during: 'delivered' });
+    expect(await samples(metrics, 'signalbox_fenced_total')).toEqual(['2']);
+    expect(await samples(metrics, 'signalbox_duplicates_total')).toEqual(['1']);
+  });
+
+  it('show what is in hand and how full the disk is', async () => {
+    const metrics = metricsOf({ ...SOURCES, work: () => ({ held: 3, limit: 12 }), disk: '/does/not/exist/yet' });
+    expect(await samples(metrics, 'signalbox_records_held')).toEqual(['{state="held"} 3', '{state="limit"} 12']);
+    expect(await samples(metrics, 'signalbox_disk_bytes')).toHaveLength(2);
+    for (const name of ['signalbox_memory_limit_bytes', 'signalbox_cpu_limit_cores']) expect(await samples(metrics, name)).toHaveLength(1);
+  });
+
   it('show processor, memory, disk and network', async () => {
     const metrics = metricsOf(SOURCES);
     for (const name of ['process_cpu_seconds_total', 'process_resident_memory_bytes', 'process_start_time_seconds']) {
