@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import express from 'express';
 import request from 'supertest';
+import { identify } from '../../../src/ingress/identity.js';
 import { type Choices, DAYS, type QuietHours } from '../../../src/ports/people.js';
 import { explainRoutes } from '../../../src/workloads/notifications/explain-routes.js';
 import { type Seeded, seeded } from '../../support/seeded.js';
@@ -91,6 +92,10 @@ describe('Two thousand random people, notifications and times, explained to a cl
     expect(troubles).toEqual([]);
     const { reads } = world;
     const app = express().use(
+      (asked, _answer, next) => {
+        identify(asked, { tenant: 'default', principal: 'anonymous', scopes: new Set() });
+        next();
+      },
       explainRoutes({
         get: (key) => Promise.resolve(reads.get(key)),
         history: (key) => Promise.resolve(reads.history(key)),
