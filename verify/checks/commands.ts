@@ -58,9 +58,15 @@ async function starts(world: World): Promise<string> {
   const seen: string[] = [];
   for (const line of ['npm start', 'npm run start:dev']) {
     const server = await startHere(world, line, {});
-    await world.expect(200, `${server.url}/health`);
+    const { body } = await world.expect(200, `${server.url}/health`);
+    same((body as { readonly status?: unknown } | null)?.status, 'healthy', `.status of ${line}`);
     hold(server.tookMs < 30_000, `${line} to be ready within 30 s`, `${server.tookMs} ms`);
     same(await server.stop('SIGTERM'), 0, `the exit code of ${line} after SIGTERM`);
+    const answers = await fetch(`${server.url}/livez`).then(
+      () => true,
+      () => false,
+    );
+    hold(!answers, 'nobody to answer after SIGTERM', `an answer from ${server.url}`);
     seen.push(`${line}: ready after ${server.tookMs} ms`);
   }
   return seen.join('; ');
