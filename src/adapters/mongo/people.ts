@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { mongo } from 'mongoose';
 import type { ChangedPerson, Choices, PeopleStore, Person, PersonKey } from '../../ports/people.js';
 import { type Commands, commandsOn } from './collection.js';
@@ -20,8 +21,16 @@ export interface PersonDocument {
   readonly updatedAt: number;
   /** JSON: the names in it are the client's and may hold anything. */
   readonly choices: string;
+  /** Of the last change; left out by those of an earlier version. */
+  readonly writeId?: string;
   /** Since when a change waits to be applied; left out where none does. */
   readonly changedAt?: number;
+}
+
+interface Write {
+  readonly writeId: string;
+  /** The choices as JSON. */
+  readonly text: string;
 }
 
 /**
@@ -54,18 +63,18 @@ export class MongoPeople implements PeopleStore {
     choices: Choices,
     ifVersion: number | null,
   ): Promise<{ readonly outcome: 'stored' | 'conflict'; readonly person: Person | null }> {
-    const text = textOf(choices);
+    const { contacts, channels, categories, quietHours } = choices;
+    const write = { writeId: randomUUID(), text: JSON.stringify({ contacts, channels, categories, quietHours }) };
     if (ifVersion === 0) await this.#makePlace(key);
-    let stored = await this.#change(key, text, ifVersion);
+    let stored = await this.#change(key, write, ifVersion);
     if (stored === null && ifVersion === null) {
       await this.#makePlace(key);
-      stored = await this.#change(key, text, ifVersion);
+      stored = await this.#change(key, write, ifVersion);
     }
+    // A command is repeated when its connection breaks: then it finds the version after, of its own making.
+    stored ??= await this.#run((people) => people.findOne({ _id: idOf(key), writeId: write.writeId }));
     if (stored !== null) return { outcome: 'stored', person: toPerson(stored) };
-    const person = await this.get(key);
-    // A command is repeated when its connection breaks: the version after, with these very choices, is what it had made.
-    const made = ifVersion !== null && person?.version === ifVersion + 1 && textOf(person) === text;
-    return { outcome: made ? 'stored' : 'conflict', person };
+    return { outcome: 'conflict', person: await this.get(key) };
   }
 
   async changed(limit: number): Promise<readonly ChangedPerson[]> {
@@ -79,10 +88,10 @@ export class MongoPeople implements PeopleStore {
     await this.#run((people) => people.updateOne({ _id: idOf(person), version }, { $unset: { changedAt: true } }));
   }
 
-  #change(key: PersonKey, text: string, ifVersion: number | null): Promise<PersonDocument | null> {
+  #change(key: PersonKey, { writeId, text }: Write, ifVersion: number | null): Promise<PersonDocument | null> {
     const filter = { _id: idOf(key), ...(ifVersion === null ? {} : { version: ifVersion }) };
     const version = { $add: ['$version', 1] };
-    const set = { version, updatedAt: NOW, choices: { $literal: text }, changedAt: { $ifNull: ['$changedAt', NOW] } };
+    const set = { version, updatedAt: NOW, choices: { $literal: text }, writeId, changedAt: { $ifNull: ['$changedAt', NOW] } };
     return this.#run((people) => people.findOneAndUpdate(filter, [{ $set: set }], { returnDocument: 'after' }));
   }
 
@@ -113,11 +122,6 @@ export function changedIn(people: mongo.Collection<PersonDocument>, limit: numbe
     .find({ changedAt: { $gt: 0 } })
     .sort({ changedAt: 1 })
     .limit(limit);
-}
-
-/** Choices as they are kept: those fields alone, always in this order. */
-function textOf({ contacts, channels, categories, quietHours }: Choices): string {
-  return JSON.stringify({ contacts, channels, categories, quietHours });
 }
 
 function idOf({ tenant, userId }: PersonKey): string {
