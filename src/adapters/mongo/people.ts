@@ -71,10 +71,11 @@ export class MongoPeople implements PeopleStore {
       await this.#makePlace(key);
       stored = await this.#change(key, write, ifVersion);
     }
-    // A command is repeated when its connection breaks: then it finds the version after, of its own making.
-    stored ??= await this.#run((people) => people.findOne({ _id: idOf(key), writeId: write.writeId }));
     if (stored !== null) return { outcome: 'stored', person: toPerson(stored) };
-    return { outcome: 'conflict', person: await this.get(key) };
+    const kept = await this.#run((people) => people.findOne({ _id: idOf(key), version: { $gt: 0 } }));
+    if (kept === null) return { outcome: 'conflict', person: null };
+    // A command is repeated when its connection breaks: then it finds the version after, of its own making.
+    return { outcome: kept.writeId === write.writeId ? 'stored' : 'conflict', person: toPerson(kept) };
   }
 
   async changed(limit: number): Promise<readonly ChangedPerson[]> {
