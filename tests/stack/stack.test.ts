@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { parse } from 'yaml';
 
 const ROOT = resolve('.');
 const FILES = ['docker/compose.base.yml', 'docker-compose.yml', 'docker-compose.scale.yml', 'docker-compose.replica-set.yml'];
@@ -64,6 +65,29 @@ describe('the compose files', () => {
       return text.slice(text.indexOf('FROM '), text.lastIndexOf('FROM ')).replace(/^#.*\n/gm, '');
     });
     expect(shared[0]).toBe(shared[1]);
+  });
+});
+
+describe('METRICS_TOKEN', () => {
+  const services = parse(readFileSync('docker/compose.base.yml', 'utf8'), { merge: true }).services;
+
+  test('is one for whoever is scraped and for Prometheus, which is given the file that prometheus.yml names', () => {
+    for (const name of ['api', 'worker', 'prometheus']) expect(Object.keys(services[name].environment)).toContain('METRICS_TOKEN');
+    const { scrape_configs: jobs } = parse(readFileSync('prometheus.yml', 'utf8'));
+    const files = ['api', 'worker'].map(
+      (name) => jobs.find((job: { job_name: string }) => job.job_name === name).authorization.credentials_file,
+    );
+    expect(files).toEqual(['prometheus/metrics-token', 'prometheus/metrics-token']);
+    // Relative to prometheus.yml, and in a place that Prometheus may write.
+    expect(services.prometheus.tmpfs).toContain('/etc/prometheus/prometheus');
+    expect(readFileSync('docker/prometheus/start.sh', 'utf8')).toContain('>/etc/prometheus/prometheus/metrics-token');
+    expect(services.prometheus.volumes).toContain('./prometheus:/etc/signalbox:ro');
+    expect(readFileSync('prometheus/metrics-token', 'utf8')).toBe('');
+  });
+
+  test('is generated for production, and none for a laptop', () => {
+    expect(setup()['METRICS_TOKEN']).toBeUndefined();
+    expect(setup('--production', '--force')['METRICS_TOKEN']).toMatch(/^[0-9a-f]{48}$/);
   });
 });
 
