@@ -13,7 +13,7 @@ const TOKEN = 'asked-of-whoever-scrapes';
 /** What is there only where there are several processes and servers, or once something bad has happened; with the reason. */
 const NOT_HERE: readonly (readonly [selector: RegExp, reason: string])[] = [
   [/^signalbox_fleet_lost\{|^signalbox:(workers|apis)_lost$/, 'nobody is lost'],
-  [/^up\{job="(worker|rabbitmq)"\}$|^up\{job!="worker"\} == 0$/, 'one process alone, without a broker'],
+  [/^up\{job="(worker|rabbitmq|nginx)"\}$/, 'one process alone, without a broker or nginx'],
   [/^signalbox_dependency_up\{/, 'the embedded store is no server'],
   [/^rabbitmq_|^signalbox_redis_connections$/, 'no broker, no Redis'],
   [/^signalbox_http_requests_total\{.*status=~"5\.\."/, 'no request failed'],

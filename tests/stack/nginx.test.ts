@@ -35,6 +35,12 @@ describe('nginx, as nginx.conf makes it', () => {
     },
   );
 
+  it('tells Prometheus by itself, on 9113 alone, how many connections there are', async () => {
+    const { status, body } = await nginx.ask(9113, 'GET', '/metrics');
+    expect([status, body]).toEqual([200, expect.stringMatching(/^nginx_connections\{state="writing"\} [1-9]\d*$/m)]);
+    expect((await nginx.ask(9113, 'GET', '/api/v1/keys')).status).toBe(404);
+  });
+
   it('answers the probes on 80, and sends all else on to 443, keys among it', async () => {
     expect((await nginx.ask(80, 'GET', '/health')).body).toBe('reached');
     const { status, location } = await nginx.ask(80, 'GET', '/api/v1/keys');
