@@ -121,7 +121,9 @@ describe('A real Prometheus that watches a real server under load', () => {
 
   it('is asked for no metric that nobody has', async () => {
     const scrapes = await Promise.all(
-      [app.url, watchers.prometheus.uri, watchers.alertmanager.uri].map(async (url) => (await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${TOKEN}` } })).text()),
+      [app.url, watchers.prometheus.uri, watchers.alertmanager.uri].map(async (url) =>
+        (await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${TOKEN}` } })).text(),
+      ),
     );
     const types = [...scrapes.join('\n').matchAll(/^# TYPE (\S+) (\S+)$/gm)];
     const shown = types.flatMap(([, name = '', type]) =>
