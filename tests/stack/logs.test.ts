@@ -23,14 +23,18 @@ interface Service {
 }
 
 describe('What the engine keeps of each container', () => {
-  it.each(['docker/compose.base.yml', 'docker-compose.logs.yml'])('is bounded for every service of %s', async (file) => {
-    const { services } = parse(await readFile(file, 'utf8'), { merge: true }) as { services: Record<string, Service> };
-    const unbounded = Object.entries(services).filter(
-      ([, { logging }]) => logging?.driver !== 'json-file' || logging.options['max-size'] !== '20m' || logging.options['max-file'] !== '5',
-    );
-    expect(Object.keys(services).length).toBeGreaterThan(1);
-    expect(unbounded.map(([name]) => name)).toEqual([]);
-  });
+  it.each(['docker/compose.base.yml', 'docker/compose.watch.yml', 'docker-compose.logs.yml'])(
+    'is bounded for every service of %s',
+    async (file) => {
+      const { services } = parse(await readFile(file, 'utf8'), { merge: true }) as { services: Record<string, Service> };
+      const unbounded = Object.entries(services).filter(
+        ([, { logging }]) =>
+          logging?.driver !== 'json-file' || logging.options['max-size'] !== '20m' || logging.options['max-file'] !== '5',
+      );
+      expect(Object.keys(services).length).toBeGreaterThan(1);
+      expect(unbounded.map(([name]) => name)).toEqual([]);
+    },
+  );
 });
 
 describe('The collector', () => {

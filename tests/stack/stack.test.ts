@@ -7,7 +7,9 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 
 const ROOT = resolve('.');
-const FILES = ['docker/compose.base.yml', 'docker-compose.yml', 'docker-compose.scale.yml', 'docker-compose.replica-set.yml'];
+/** What the services are made of. */
+const BASES = ['docker/compose.base.yml', 'docker/compose.watch.yml'];
+const FILES = [...BASES, 'docker-compose.yml', 'docker-compose.scale.yml', 'docker-compose.replica-set.yml'];
 
 /** Ends `docker/preflight.mjs` with these variables; what it complained of. */
 function preflight(variables: Readonly<Record<string, string | undefined>>): { readonly code: number | null; readonly said: string } {
@@ -41,7 +43,7 @@ describe('the compose files', () => {
   });
 
   test('every service says how it is known to be well, or that it only runs once', () => {
-    const services = readFileSync('docker/compose.base.yml', 'utf8').split(/^services:$/m)[1] ?? '';
+    const services = BASES.map((file) => readFileSync(file, 'utf8').split(/^services:$/m)[1] ?? '').join('');
     const blocks = services.split(/^ {2}(?=[a-z-]+:$)/m).filter((block) => /^[a-z-]+:/.test(block));
     expect(blocks.length).toBeGreaterThan(10);
     for (const block of blocks) {
@@ -69,7 +71,7 @@ describe('the compose files', () => {
 });
 
 describe('METRICS_TOKEN', () => {
-  const services = parse(readFileSync('docker/compose.base.yml', 'utf8'), { merge: true }).services;
+  const services = Object.assign({}, ...BASES.map((file) => parse(readFileSync(file, 'utf8'), { merge: true }).services));
 
   test('is one for whoever is scraped and for Prometheus, which is given the file that prometheus.yml names', () => {
     for (const name of ['api', 'worker', 'prometheus']) expect(Object.keys(services[name].environment)).toContain('METRICS_TOKEN');
