@@ -39,6 +39,7 @@ write() {
 NODE_ENV=production
 AUTH_REQUIRED=on
 ADMIN_API_KEY=$(secret)
+METRICS_TOKEN=$(secret)
 PUBLIC_ADDRESS=0.0.0.0
 PUBLIC_URL=$public_url
 TLS_NAME=$(printf '%s' "${public_url:-localhost}" | sed -E 's#^https?://##; s#[:/].*##')

@@ -103,15 +103,16 @@ async function assemble({ config, log, version, onFatal }: Options, timers: Time
   const holds = (): number => work.pipeline.holds();
   const { presence, consumers } = presenceOf({ config, version, backends, counts, holds, clock, timers, life, log });
   const members = (): Promise<readonly SeenMember[]> => presence.members();
+  const api = config.roles.has('api');
   metrics.observe({
     ...backends,
-    ...(config.roles.has('api') ? { deliveryCounts: () => backends.reader.deliveryCounts() } : {}),
+    ...(api ? { deliveryCounts: () => backends.reader.deliveryCounts() } : {}),
     ...(consuming(config) ? { work: () => ({ held: holds(), limit: work.hands }) } : {}),
     channels: work.ways.all.map(({ name }) => name),
     disk: config.dataDir,
     fleetConnections: async () => (await members()).reduce((sum, { connections }) => sum + connections, 0),
   });
-  metrics.observeFleet({ members, lost: () => presence.lost(), restarts: config.workerRestarts });
+  metrics.observeFleet({ members, ...(api ? { lost: () => presence.lost() } : {}), restarts: config.workerRestarts });
   const guards = await apiGuards(guardsOf(config, backends));
   const identity = createIdentity({ config, log, clock, timers, backends });
   const draining = (): boolean => life.draining;

@@ -81,12 +81,12 @@ export const business: Board = {
           queries: [{ expr: `sum by (channel) (increase(${SETTLED}{status="delivered"}[1h]))`, legend: '{{channel}}' }],
         }),
         lines({
-          title: 'Average time from accept to delivered',
-          about: 'Promised: below 200 ms. What was put off counts from when it was accepted.',
+          title: 'Average time from due to delivered',
+          about: 'Promised: below 200 ms. What was put off counts from when it was due.',
           unit: 's',
           queries: [
             {
-              expr: 'sum(rate(signalbox_accept_to_delivered_seconds_sum[1h])) / (sum(rate(signalbox_accept_to_delivered_seconds_count[1h])) > 0)',
+              expr: 'sum(rate(signalbox_due_to_delivered_seconds_sum[1h])) / (sum(rate(signalbox_due_to_delivered_seconds_count[1h])) > 0)',
               legend: 'average',
             },
           ],

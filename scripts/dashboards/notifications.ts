@@ -109,9 +109,15 @@ export const notifications: Board = {
         }),
         lines({
           title: 'From accept to delivered',
-          about: 'Of the channels chosen.',
+          about: 'Of the channels chosen, with all that they waited for: their hour, quiet hours, retries.',
           unit: 's',
           queries: percentiles(`signalbox_accept_to_delivered_seconds{${CHANNEL}}`),
+        }),
+        lines({
+          title: 'From due to delivered',
+          about: 'Of the channels chosen, from when they were last due.',
+          unit: 's',
+          queries: percentiles(`signalbox_due_to_delivered_seconds{${CHANNEL}}`),
         }),
         lines({
           title: 'All deliveries in the store',

@@ -75,10 +75,10 @@ export const overview: Board = {
           ],
         }),
         lines({
-          title: 'From accept to delivered',
-          about: 'Promised: half within 200 ms, 95 % within 300 ms, 99 % within 500 ms. What was put off counts from when it was accepted.',
+          title: 'From due to delivered',
+          about: 'Promised: half within 200 ms, 95 % within 300 ms, 99 % within 500 ms. What was put off counts from when it was due.',
           unit: 's',
-          queries: percentiles('signalbox_accept_to_delivered_seconds'),
+          queries: percentiles('signalbox_due_to_delivered_seconds'),
         }),
         lines({
           title: 'Requests',

@@ -6,7 +6,7 @@ const OBJECTIVES = `| objective | promised | of |
 | availability | 99.9 % | requests to the API not answered with 5xx |
 | response-time | 95 % | requests answered within 0.5 s, streams left out |
 | delivery | 99 % | deliveries that neither die nor are held |
-| delivery-time | 95 % | deliveries delivered within 0.3 s of the accept |
+| delivery-time | 95 % | deliveries delivered within 0.3 s of when they were last due: at once, at the hour they were scheduled for, at the end of quiet hours, at a retry |
 
 Over 30 days. The budget is what may go wrong; at a burn rate of 1 it lasts exactly that long.`;
 

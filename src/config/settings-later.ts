@@ -82,7 +82,6 @@ export const LATER = {
     secret: true,
     doc: 'Hosted Postgres. Never used here.',
   }),
-  sentryDsn: setting({ env: 'SENTRY_DSN', kind: optional(url()), ...NONE, secret: true, doc: 'Error tracking.' }),
   ddApiKey: setting({ env: 'DD_API_KEY', kind: optional(anyText()), ...NONE, secret: true, doc: 'Key of an observability vendor.' }),
   slackWebhook: setting({ env: 'SLACK_WEBHOOK', kind: optional(url()), ...NONE, secret: true, doc: 'Receiver of alerts.' }),
 };

@@ -69,6 +69,14 @@ export const PROCESS = {
     secret: true,
     doc: 'Bearer token that /metrics asks for, and with which /resources may be asked from anywhere.',
   }),
+  sentryDsn: setting({
+    env: 'SENTRY_DSN',
+    kind: optional(text('a DSN, e.g. https://key@sentry.example.org/1', /^https?:\/\/[^\s:/@]+@[^\s/@]+(\/[^\s/]+)*\/\d+$/)),
+    default: null,
+    defaultText: 'none: errors are in the log only',
+    secret: true,
+    doc: 'Where each unexpected error is sent once, to Sentry or whatever speaks its protocol: its type, its code and where it was thrown, never what it says.',
+  }),
 };
 
 /** Where effects go: mail, webhooks, and the sink that stands in for both during development. */

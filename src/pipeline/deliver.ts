@@ -255,7 +255,7 @@ class Pass {
   private async finish(delivery: Delivery, ledger: readonly LedgerEntry[], event: RecordEvent): Promise<Delivered> {
     this.left -= 1;
     const written = await this.write({ deliveries: [delivery], ledger, events: [event], release: this.left === 0 });
-    if (written === 'applied') this.tellSettled(delivery);
+    if (written === 'applied') this.deps.watch(this.notes.settled(delivery));
     return written;
   }
 
@@ -270,13 +270,8 @@ class Pass {
       this.notes.event(delivery.status, 'claims.exhausted', delivery, { claims: this.lease.record.claims }),
     );
     const written = await this.write({ deliveries: given, ledger: [], events, release: true });
-    if (written === 'applied') for (const delivery of given) this.tellSettled(delivery);
+    if (written === 'applied') for (const delivery of given) this.deps.watch(this.notes.settled(delivery));
     return written;
-  }
-
-  private tellSettled(delivery: Delivery): void {
-    const { record } = this.lease;
-    this.deps.watch({ kind: 'settled', record, delivery, sinceAcceptMs: this.lease.now() - record.createdAt });
   }
 
   private write(change: LeasedChange): Promise<Delivered> {

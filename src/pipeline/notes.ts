@@ -1,11 +1,17 @@
 import type { Outcome } from '../ports/channel.js';
 import type { Delivery, Detail, LedgerEntry, RecordEvent, WorkRecord } from '../ports/record.js';
 import { SUSPECT_AFTER } from '../ports/store.js';
+import type { Fact } from '../ports/watch.js';
 import type { Lease } from './lease.js';
 
 /** What the holder of a lease writes down, in its own name and by the store's clock. */
 export class Notes {
-  constructor(private readonly lease: Lease) {}
+  /** As they were when they were claimed: an intent overwrites when its delivery was due. */
+  private readonly claimed: readonly Delivery[];
+
+  constructor(private readonly lease: Lease) {
+    this.claimed = lease.record.deliveries;
+  }
 
   entry(delivery: Delivery, provider: string, kind: LedgerEntry['kind'], durationMs?: number): LedgerEntry {
     return {
@@ -24,6 +30,14 @@ export class Notes {
   event(name: string, rule: string, delivery: Delivery | null, detail: Detail): RecordEvent {
     const of = delivery === null ? {} : { deliveryId: delivery.id };
     return { at: this.lease.now(), name, rule, actor: this.lease.ref.worker, clock: 'store', detail, ...of };
+  }
+
+  /** That a delivery came to rest or was put off, and how long after it was accepted and after it was due. */
+  settled(delivery: Delivery): Fact {
+    const { record } = this.lease;
+    const now = this.lease.now();
+    const dueAt = this.claimed.find(({ id }) => id === delivery.id)?.dueAt ?? now;
+    return { kind: 'settled', record, delivery, sinceAcceptMs: now - record.createdAt, sinceDueMs: now - dueAt };
   }
 
   /** The claim itself, and whom it fenced: where the last holder left without a word, its lease ran out. */

@@ -11,8 +11,15 @@ export type Fact =
   /** `leased`: of the refused, those that somebody else holds. `reclaimed`: of the claimed, those whose last holder left without a word. */
   | { readonly kind: 'claimed'; readonly count: number; readonly refused: number; readonly leased: number; readonly reclaimed: number }
   | { readonly kind: 'attempted'; readonly record: WorkRecord; readonly delivery: Delivery; readonly entry: LedgerEntry }
-  /** A delivery came to rest or was put off. `sinceAcceptMs` on the store's clock. */
-  | { readonly kind: 'settled'; readonly record: WorkRecord; readonly delivery: Delivery; readonly sinceAcceptMs: number }
+  /** A delivery came to rest or was put off. Both times on the store's clock; `sinceDueMs` from when it was last due: at once, at the
+      time it was scheduled or put off for, or at its retry. */
+  | {
+      readonly kind: 'settled';
+      readonly record: WorkRecord;
+      readonly delivery: Delivery;
+      readonly sinceAcceptMs: number;
+      readonly sinceDueMs: number;
+    }
   | { readonly kind: 'fenced'; readonly record: WorkRecord; readonly during: string }
   | { readonly kind: 'lease-lost'; readonly record: WorkRecord; readonly why: 'refused' | 'deadline' }
   | { readonly kind: 'wake-up-settled'; readonly how: 'ack' | 'release' }

@@ -5,13 +5,14 @@ import type { SeenMember } from '../ports/fleet.js';
 export interface FleetSources {
   /** Those alive. While nobody answers, there is no value. */
   readonly members: () => Promise<readonly SeenMember[]>;
-  /** Those who fell silent without a word. While nobody answers, there is no value. */
-  readonly lost: () => Promise<readonly SeenMember[]>;
+  /** Those who fell silent without a word. While nobody answers, there is no value. Every scrape asks the registry: where there are
+      many processes, few of them tell it. */
+  readonly lost?: () => Promise<readonly SeenMember[]>;
   /** How often this process died and was started again. */
   readonly restarts: number;
 }
 
-/** Every process shows the whole fleet: of these gauges take one, not the sum. */
+/** Whoever shows it shows the whole fleet: of these gauges take one, not the sum. */
 export function fleetMetrics(registry: Registry, { members, lost, restarts }: FleetSources): void {
   new Gauge({
     name: 'signalbox_fleet_members',
@@ -24,6 +25,16 @@ export function fleetMetrics(registry: Registry, { members, lost, restarts }: Fl
       for (const { roles, state } of alive) for (const role of roles) this.inc({ role, state });
     },
   });
+  if (lost !== undefined) lostGauge(registry, lost);
+  const restarted = new Counter({
+    name: 'worker_restarts_total',
+    help: 'How often this process died and was started again, as told by whoever starts it.',
+    registers: [registry],
+  });
+  restarted.inc(restarts);
+}
+
+function lostGauge(registry: Registry, lost: () => Promise<readonly SeenMember[]>): void {
   new Gauge({
     name: 'signalbox_fleet_lost',
     help: 'Processes that fell silent without leaving in order, within the last hour, and that nobody has replaced: 1 for each.',
@@ -35,10 +46,4 @@ export function fleetMetrics(registry: Registry, { members, lost, restarts }: Fl
       for (const { roles, workerId } of silent) for (const role of roles) this.set({ role, member: workerId }, 1);
     },
   });
-  const restarted = new Counter({
-    name: 'worker_restarts_total',
-    help: 'How often this process died and was started again, as told by whoever starts it.',
-    registers: [registry],
-  });
-  restarted.inc(restarts);
 }

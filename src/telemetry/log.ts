@@ -1,13 +1,23 @@
-import { pino, stdSerializers } from 'pino';
+import { type LoggerOptions, levels, pino, stdSerializers } from 'pino';
 import { SignalboxError } from '../errors.js';
 import type { Fact } from '../ports/watch.js';
 import { redacted } from './redact.js';
 
 export type Log = ReturnType<typeof createLog>;
 
+interface LogOptions {
+  readonly level: string;
+  readonly worker: string;
+  readonly version: string;
+  /** Told of each error that is logged as one, with the line's own words. Must not throw. */
+  readonly onError?: (error: unknown, place: { readonly message: string; readonly requestId?: string; readonly where?: string }) => void;
+}
+
 /** JSON lines on standard output: level as a word, ISO 8601 time, the process's name; personal data redacted. */
-export function createLog(options: { readonly level: string; readonly worker: string; readonly version: string }) {
+export function createLog(options: LogOptions) {
+  const { onError } = options;
   return pino({
+    ...(onError === undefined ? {} : { hooks: { logMethod: tellingOfErrors(onError) } }),
     level: options.level,
     base: { service: 'signalbox', version: options.version, worker: options.worker },
     timestamp: pino.stdTimeFunctions.isoTime,
@@ -76,4 +86,19 @@ function logTrouble(log: Log, where: string, error: unknown): void {
   if (error instanceof SignalboxError && error.retryable)
     log.warn({ where, code: error.code, detail: error.message }, 'trouble: will be tried again');
   else log.error({ where, err: error }, 'trouble: will be tried again');
+}
+
+type LogMethod = NonNullable<NonNullable<LoggerOptions['hooks']>['logMethod']>;
+
+/** Every way on which an error is logged leads here, so that none has to remember to tell of it. */
+function tellingOfErrors(onError: NonNullable<LogOptions['onError']>): LogMethod {
+  const error = levels.values['error'] ?? Number.POSITIVE_INFINITY;
+  return function tell(args, method, level) {
+    const [line, message = ''] = args as unknown as [unknown, string?];
+    if (level >= error && typeof line === 'object' && line !== null && 'err' in line) {
+      const { requestId, where } = line as { readonly requestId?: string; readonly where?: string };
+      onError(line.err, { message, ...(requestId === undefined ? {} : { requestId }), ...(where === undefined ? {} : { where }) });
+    }
+    method.apply(this, args);
+  };
 }

@@ -110,6 +110,7 @@ function instrumentsOf(registry: Registry) {
     settled: counter('signalbox_deliveries_settled_total', 'Deliveries that came to rest or were put off.', ['channel', 'status']),
     rateLimited: counter('signalbox_rate_limited_total', 'Deliveries put off because their provider’s rate was used up.', ['channel']),
     latency: histogram('signalbox_accept_to_delivered_seconds', 'From accept to delivered.', ['channel']),
+    lateness: histogram('signalbox_due_to_delivered_seconds', 'From when it was last due to delivered.', ['channel']),
     fenced: counter('signalbox_fenced_total', 'Writes refused because the lease had passed to someone else.'),
     duplicates: counter(
       'signalbox_duplicates_total',
@@ -155,8 +156,10 @@ function countWork(on: Instruments, fact: Fact): void {
       return;
     case 'settled':
       on.settled.inc({ channel: fact.delivery.channel, status: fact.delivery.status });
-      if (fact.delivery.status === 'delivered')
+      if (fact.delivery.status === 'delivered') {
         on.latency.observe({ channel: fact.delivery.channel }, Math.max(0, fact.sinceAcceptMs) / 1000);
+        on.lateness.observe({ channel: fact.delivery.channel }, Math.max(0, fact.sinceDueMs) / 1000);
+      }
       return;
     case 'wake-up-settled':
       on.wakeUps.inc({ how: fact.how });

@@ -51,6 +51,17 @@ function reasonOf(error: unknown, config: Config): string {
   return error.message;
 }
 
+/** Loaded only where errors are to be sent anywhere. */
+async function errorTracking(
+  { sentryDsn: dsn, nodeEnv: environment, workerId: worker }: Config,
+  version: string,
+  onLost: (reason: string) => void,
+) {
+  if (dsn === null) return {};
+  const { createErrorTracking } = await import('../telemetry/error-tracking.js');
+  return { onError: createErrorTracking({ dsn, version, environment, worker, onLost }) };
+}
+
 /**
  * Reads the configuration, puts the program together, starts it, and ends it on a signal. Exit code 2: a setting is wrong.
  * @param defaults what settings are where neither the environment nor `.env` has them
@@ -58,7 +69,10 @@ function reasonOf(error: unknown, config: Config): string {
 export async function run(defaults: Readonly<Record<string, string>> = {}): Promise<void> {
   const config = configure(defaults);
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
-  const log = createLog({ level: config.logLevel, worker: config.workerId, version });
+  // A warning is not sent, so that what the collector does not take does not lead to more for it.
+  const onLost = (reason: string): void => log.warn({ reason }, 'error tracking lost an event');
+  const tracking = await errorTracking(config, version, onLost);
+  const log = createLog({ level: config.logLevel, worker: config.workerId, version, ...tracking });
   for (const warning of config.warnings) log.warn(warning);
 
   const onFatal = (error: Error): never => {

@@ -219,10 +219,10 @@ describe('A secret', () => {
   });
 
   test('of something this version does not use is warned about and not carried along', () => {
-    const config = loadConfig({ SUPABASE_SERVICE_ROLE_KEY: 'hunter2', SENTRY_DSN: 'https://hunter2@x', DATABASE_URL: 'file:./d' });
+    const config = loadConfig({ SUPABASE_SERVICE_ROLE_KEY: 'hunter2', DD_API_KEY: 'hunter2-too', DATABASE_URL: 'file:./d' });
     expect(config.warnings).toEqual([
       'SUPABASE_SERVICE_ROLE_KEY: is set but has no effect in this version',
-      'SENTRY_DSN: is set but has no effect in this version',
+      'DD_API_KEY: is set but has no effect in this version',
     ]);
     expect(JSON.stringify(config)).not.toContain('hunter2');
     expect(Object.keys(config)).not.toContain('databaseUrl');

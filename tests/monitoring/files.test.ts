@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -24,6 +24,8 @@ describe('What Prometheus and Alertmanager are given', () => {
     expect(shipped).toContain('/etc/prometheus/alerts/*.yml');
     const here = shipped.replace('/etc/prometheus/alerts', resolve(ALERTS));
     await writeFile(join(place, 'prometheus.yml'), here);
+    await mkdir(join(place, 'prometheus'));
+    await copyFile('prometheus/metrics-token', join(place, 'prometheus/metrics-token'));
     const { stdout } = await run('promtool', ['check', 'config', join(place, 'prometheus.yml')]);
     expect(stdout).toMatch(/\d+ rules found/);
   });

@@ -70,7 +70,7 @@ export function panelQueries(): readonly PanelQuery[] {
 
 /** What begins like a name and is none of a metric: functions, operators, labels in lists. */
 const WORDS =
-  /^(sum|max|min|avg|count|by|on|ignoring|and|or|unless|without|rate|increase|changes|time|vector|absent|clamp_min|histogram_quantile|label_replace|predict_linear|sum_over_time|avg_over_time|offset|round|bool|group_left)$/;
+  /^(sum|max|min|avg|count|by|on|ignoring|and|or|unless|without|rate|increase|changes|time|vector|absent|clamp_min|histogram_quantile|label_replace|predict_linear|sum_over_time|avg_over_time|max_over_time|offset|round|bool|group_left)$/;
 
 /** The selectors of an expression: each metric with what is asked of its labels. */
 export function selectors(expr: string): readonly string[] {

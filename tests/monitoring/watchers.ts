@@ -9,7 +9,7 @@ import { ALERTS, yaml } from './shipped.js';
 interface PrometheusConfig {
   readonly global: Readonly<Record<string, unknown>>;
   readonly alerting: { readonly alert_relabel_configs: unknown };
-  readonly scrape_configs: readonly { readonly job_name: string }[];
+  readonly scrape_configs: readonly { readonly job_name: string; readonly authorization?: { readonly credentials_file: string } }[];
 }
 
 interface AlertmanagerConfig {
@@ -34,6 +34,8 @@ export interface WatchersOptions {
   readonly targets: () => Readonly<Record<string, readonly Target[]>>;
   /** Seconds between scrapes and between evaluations; default: as shipped. */
   readonly everyS?: number;
+  /** METRICS_TOKEN of those who are scraped; default: none. */
+  readonly metricsToken?: string;
   /** Takes all that Alertmanager sends, under the name of the receiver. */
   readonly tell: (receiver: string) => string;
 }
@@ -113,7 +115,7 @@ async function startPrometheus(
   port: number,
   manager: number,
   files: TargetFiles,
-  { everyS }: WatchersOptions,
+  { everyS, metricsToken = '' }: WatchersOptions,
 ): Promise<OwnServer> {
   const shipped = yaml<PrometheusConfig>('prometheus.yml');
   const rules = join(dataDir, 'alerts');
@@ -125,8 +127,9 @@ async function startPrometheus(
     global: { ...shipped.global, ...every },
     rule_files: [join(rules, '*.yml')],
     alerting: { ...shipped.alerting, alertmanagers: [{ static_configs: [{ targets: [`127.0.0.1:${manager}`] }] }] },
-    scrape_configs: shipped.scrape_configs.map(({ job_name }) => ({
+    scrape_configs: shipped.scrape_configs.map(({ job_name, authorization }) => ({
       job_name,
+      ...(authorization === undefined ? {} : { authorization }),
       file_sd_configs: [files.discovery],
       relabel_configs: [
         { source_labels: ['of'], regex: job_name, action: 'keep' },
@@ -134,6 +137,8 @@ async function startPrometheus(
       ],
     })),
   };
+  await mkdir(join(dataDir, 'prometheus'), { recursive: true });
+  await writeFile(join(dataDir, 'prometheus', 'metrics-token'), metricsToken);
   await writeFile(join(dataDir, 'prometheus.yml'), stringify(config));
   return startOwn('prometheus', { dataDir, port });
 }

@@ -4,9 +4,12 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { parse } from 'yaml';
 
 const ROOT = resolve('.');
-const FILES = ['docker/compose.base.yml', 'docker-compose.yml', 'docker-compose.scale.yml', 'docker-compose.replica-set.yml'];
+/** What the services are made of. */
+const BASES = ['docker/compose.base.yml', 'docker/compose.watch.yml'];
+const FILES = [...BASES, 'docker-compose.yml', 'docker-compose.scale.yml', 'docker-compose.replica-set.yml'];
 
 /** Ends `docker/preflight.mjs` with these variables; what it complained of. */
 function preflight(variables: Readonly<Record<string, string | undefined>>): { readonly code: number | null; readonly said: string } {
@@ -40,7 +43,7 @@ describe('the compose files', () => {
   });
 
   test('every service says how it is known to be well, or that it only runs once', () => {
-    const services = readFileSync('docker/compose.base.yml', 'utf8').split(/^services:$/m)[1] ?? '';
+    const services = BASES.map((file) => readFileSync(file, 'utf8').split(/^services:$/m)[1] ?? '').join('');
     const blocks = services.split(/^ {2}(?=[a-z-]+:$)/m).filter((block) => /^[a-z-]+:/.test(block));
     expect(blocks.length).toBeGreaterThan(10);
     for (const block of blocks) {
@@ -64,6 +67,29 @@ describe('the compose files', () => {
       return text.slice(text.indexOf('FROM '), text.lastIndexOf('FROM ')).replace(/^#.*\n/gm, '');
     });
     expect(shared[0]).toBe(shared[1]);
+  });
+});
+
+describe('METRICS_TOKEN', () => {
+  const services = Object.assign({}, ...BASES.map((file) => parse(readFileSync(file, 'utf8'), { merge: true }).services));
+
+  test('is one for whoever is scraped and for Prometheus, which is given the file that prometheus.yml names', () => {
+    for (const name of ['api', 'worker', 'prometheus']) expect(Object.keys(services[name].environment)).toContain('METRICS_TOKEN');
+    const { scrape_configs: jobs } = parse(readFileSync('prometheus.yml', 'utf8'));
+    const files = ['api', 'worker'].map(
+      (name) => jobs.find((job: { job_name: string }) => job.job_name === name).authorization.credentials_file,
+    );
+    expect(files).toEqual(['prometheus/metrics-token', 'prometheus/metrics-token']);
+    // Relative to prometheus.yml, and in a place that Prometheus may write.
+    expect(services.prometheus.tmpfs).toContain('/etc/prometheus/prometheus');
+    expect(readFileSync('docker/prometheus/start.sh', 'utf8')).toContain('>/etc/prometheus/prometheus/metrics-token');
+    expect(services.prometheus.volumes).toContain('./prometheus:/etc/signalbox:ro');
+    expect(readFileSync('prometheus/metrics-token', 'utf8')).toBe('');
+  });
+
+  test('is generated for production, and none for a laptop', () => {
+    expect(setup()['METRICS_TOKEN']).toBeUndefined();
+    expect(setup('--production', '--force')['METRICS_TOKEN']).toMatch(/^[0-9a-f]{48}$/);
   });
 });
 

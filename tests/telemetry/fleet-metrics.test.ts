@@ -26,6 +26,14 @@ describe('The metrics of a fleet', () => {
     expect(await metrics.text()).not.toContain('signalbox_fleet_lost{');
   });
 
+  test('leave it to others to tell who is lost, where they are not asked for it', async () => {
+    const metrics = createMetrics();
+    metrics.observeFleet({ members: async () => [member(['worker'], 'running')], restarts: 0 });
+    const text = await metrics.text();
+    expect(text).toContain('signalbox_fleet_members{role="worker",state="running"} 1');
+    expect(text).not.toContain('signalbox_fleet_lost');
+  });
+
   test('have no members to show while the registry does not answer', async () => {
     const metrics = createMetrics();
     const away = () => Promise.reject(new Error('away'));

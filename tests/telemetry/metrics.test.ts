@@ -48,6 +48,23 @@ describe('The metrics', () => {
     expect(await samples(metrics, 'signalbox_reconnects_total')).toEqual(['{name="mongodb"} 1', '{name="redis"} 0']);
   });
 
+  it('count what was put off from when it was due, apart from the way since the accept, and only once delivered', async () => {
+    const metrics = metricsOf(SOURCES);
+    const settled = (status: Delivery['status'], sinceAcceptMs: number, sinceDueMs: number): void =>
+      metrics.count({
+        kind: 'settled',
+        record: {} as WorkRecord,
+        delivery: { channel: 'email', status } as Delivery,
+        sinceAcceptMs,
+        sinceDueMs,
+      });
+    settled('delivered', 3_600_100, 100);
+    settled('deferred', 2_000, 2_000);
+    expect(await samples(metrics, 'signalbox_accept_to_delivered_seconds_sum')).toEqual(['{channel="email"} 3600.1']);
+    expect(await samples(metrics, 'signalbox_due_to_delivered_seconds_sum')).toEqual(['{channel="email"} 0.1']);
+    expect(await samples(metrics, 'signalbox_due_to_delivered_seconds_count')).toEqual(['{channel="email"} 1']);
+  });
+
   it('count locks that were in the way, leases that were taken over, and retries', async () => {
     const metrics = metricsOf(SOURCES);
     metrics.count({ kind: 'claimed', count: 4, refused: 3, leased: 2, reclaimed: 1 });

@@ -81,6 +81,7 @@ async function ofNotifications(world: World): Promise<string> {
     'signalbox_attempts_total',
     'signalbox_deliveries_settled_total',
     'signalbox_accept_to_delivered_seconds_count',
+    'signalbox_due_to_delivered_seconds_count',
   ];
   const before = await allMetrics(world);
   await reaches(world, await accept(world), 'delivered');

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs servers for tests and development that are missing; what is there already costs nothing. Root, Debian 12.
-#   install.sh [redis] [rabbitmq] [mongodb] [toxiproxy] [prometheus] [alertmanager]     (none: all)
+#   install.sh [redis] [rabbitmq] [mongodb] [toxiproxy] [prometheus] [alertmanager] [nginx] [syslog-ng]     (none: all)
 # Debian's packages start nothing by themselves here. Everything else goes to SIGNALBOX_SERVERS_DIR (/var/cache/signalbox-servers).
 set -euo pipefail
 HERE=$(cd "$(dirname "$0")" && pwd)
@@ -32,7 +32,7 @@ toxiproxy() {
   rmdir "$built"
 }
 
-[ $# -gt 0 ] || set -- redis rabbitmq mongodb toxiproxy prometheus alertmanager
+[ $# -gt 0 ] || set -- redis rabbitmq mongodb toxiproxy prometheus alertmanager nginx syslog-ng
 mkdir -p "$HOME_DIR/bin"
 exec 8>"$HOME_DIR/install.lock" # one installs at a time
 flock 8
@@ -44,6 +44,8 @@ for server in "$@"; do
     toxiproxy) toxiproxy 8>&- ;;
     prometheus) debian prometheus promtool 8>&- ;; # with promtool
     alertmanager) command -v alertmanager >/dev/null || debian prometheus-alertmanager prometheus-alertmanager 8>&- ;; # with amtool
+    nginx) PATH=$PATH:/usr/sbin debian nginx nginx 8>&- ;;
+    syslog-ng) PATH=$PATH:/usr/sbin debian syslog-ng-core syslog-ng 8>&- ;;
     *) sed -n '2,4p' "$0" >&2; exit 64 ;;
   esac
 done

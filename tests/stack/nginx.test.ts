@@ -1,0 +1,49 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { ACCESS } from '../../src/ingress/access.js';
+import { type Balancer, startBalancer } from '../support/nginx.js';
+
+const MINUTES_TO_INSTALL = 300_000;
+/** What a caller of the scopes `send` and `read` uses; the rest is for those who run it. */
+const FOR_EVERYBODY = new Set(['send', 'read']);
+const routes = ACCESS.map(({ method, path, scope }) => ({ method: method.toUpperCase(), path: path.replaceAll(/:\w+/g, 'x1'), scope }));
+
+describe('nginx, as nginx.conf makes it', () => {
+  let nginx: Balancer;
+  beforeAll(async () => {
+    nginx = await startBalancer();
+  }, MINUTES_TO_INSTALL);
+  afterAll(() => nginx?.stop());
+
+  it.each(routes.filter(({ scope }) => FOR_EVERYBODY.has(scope)))('leads $method $path on 443 to the API', async ({ method, path }) => {
+    expect((await nginx.ask(443, method, path)).status).toBe(200);
+  });
+
+  it.each(routes.filter(({ scope }) => !FOR_EVERYBODY.has(scope)))(
+    'has no $method $path ($scope) on 443, however it is written, and leads there on 8080',
+    async ({ method, path }) => {
+      const written = [path, path.toUpperCase(), path.replace('/api', '//api'), `${path}/`, path.replace('/api', '/%61pi'), `/x/..${path}`];
+      const outside = await Promise.all(written.map(async (each) => (await nginx.ask(443, method, each)).status));
+      expect(outside).toEqual(written.map(() => 404));
+      expect((await nginx.ask(8080, method, path)).body).toBe('reached');
+    },
+  );
+
+  it.each(['/metrics', '/metrics/prometheus', '/Metrics', '/resources', '/sink/webhook/x', '//metrics'])(
+    'has no %s on 443',
+    async (path) => {
+      expect((await nginx.ask(443, 'GET', path)).status).toBe(404);
+    },
+  );
+
+  it('tells Prometheus by itself, on 9113 alone, how many connections there are', async () => {
+    const { status, body } = await nginx.ask(9113, 'GET', '/metrics');
+    expect([status, body]).toEqual([200, expect.stringMatching(/^nginx_connections\{state="writing"\} [1-9]\d*$/m)]);
+    expect((await nginx.ask(9113, 'GET', '/api/v1/keys')).status).toBe(404);
+  });
+
+  it('answers the probes on 80, and sends all else on to 443, keys among it', async () => {
+    expect((await nginx.ask(80, 'GET', '/health')).body).toBe('reached');
+    const { status, location } = await nginx.ask(80, 'GET', '/api/v1/keys');
+    expect([status, location]).toEqual([308, expect.stringMatching(/^https:\/\/127\.0\.0\.1\/api\/v1\/keys$/)]);
+  });
+});

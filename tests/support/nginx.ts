@@ -1,0 +1,94 @@
+import { execFile, spawn } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Agent, request } from 'undici';
+import { eventually } from './app.js';
+import { ensureInstalled } from './servers/install.js';
+import { freePorts } from './servers/ports.js';
+
+const run = promisify(execFile);
+/** As nginx.conf has them. */
+type Port = 80 | 443 | 8080 | 9113;
+
+/** The nginx of this machine with the nginx.conf that is shipped, but for ports and for where the API is. */
+export interface Balancer {
+  /** What it answers on the port that is called so in nginx.conf. */
+  ask(port: Port, method: string, path: string): Promise<{ readonly status: number; readonly body: string; readonly location: unknown }>;
+  stop(): Promise<void>;
+}
+
+/** In front of an API that answers everything with 200 and the word `reached`. */
+export async function startBalancer(): Promise<Balancer> {
+  await ensureInstalled('nginx');
+  const directory = await mkdtemp(join(tmpdir(), 'signalbox-nginx-'));
+  const api = createServer((incoming, answer) => incoming.resume().on('end', () => answer.end('reached')));
+  await new Promise<void>((resolve) => api.listen(0, '127.0.0.1', resolve));
+  const [plain = 0, tls = 0, inner = 0, probe = 0, metrics = 0] = await freePorts(5);
+  const ports: Readonly<Record<Port, number>> = { 80: plain, 443: tls, 8080: inner, 9113: metrics };
+  const { port } = api.address() as { readonly port: number };
+  await certificate(directory);
+  await writeFile(join(directory, 'nginx.conf'), movedTo(await readFile('nginx.conf', 'utf8'), directory, ports, probe, port));
+  const nginx = spawn('nginx', ['-c', join(directory, 'nginx.conf'), '-g', 'daemon off;'], { env: withSbin(), stdio: 'ignore' });
+  const ended = new Promise<void>((resolve) => void nginx.once('close', () => resolve()));
+  const agent = new Agent({ connect: { rejectUnauthorized: false } });
+  const ask: Balancer['ask'] = async (to, method, path) => {
+    const origin = `${to === 443 ? 'https' : 'http'}://127.0.0.1:${ports[to]}`;
+    const { statusCode, body, headers } = await request(`${origin}${path}`, { method, dispatcher: agent });
+    return { status: statusCode, body: await body.text(), location: headers.location };
+  };
+  const stop = async (): Promise<void> => {
+    nginx.kill('SIGQUIT');
+    await agent.close();
+    await ended;
+    api.close();
+    await rm(directory, { recursive: true, force: true });
+  };
+  await eventually(() =>
+    ask(80, 'GET', '/livez').then(
+      () => true,
+      () => false,
+    ),
+  ).catch(async (error: unknown) => {
+    await stop();
+    throw error;
+  });
+  return { ask, stop };
+}
+
+function withSbin(): NodeJS.ProcessEnv {
+  return { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin` };
+}
+
+async function certificate(directory: string): Promise<void> {
+  await mkdir(join(directory, 'tls'));
+  const [key, made] = ['tls.key', 'tls.crt'].map((name) => join(directory, 'tls', name)) as [string, string];
+  const how = '-x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=localhost'.split(' ');
+  await run('openssl', ['req', ...how, '-keyout', key, '-out', made]);
+}
+
+/** Each of these must be there, or what is tried would not be what is shipped. */
+function movedTo(shipped: string, directory: string, ports: Readonly<Record<Port, number>>, probe: number, api: number): string {
+  const moves: readonly (readonly [from: string, to: string])[] = [
+    ['listen 80;', `listen 127.0.0.1:${ports[80]};`],
+    ['listen 443 ssl;', `listen 127.0.0.1:${ports[443]} ssl;`],
+    ['listen 8080;', `listen 127.0.0.1:${ports[8080]};`],
+    ['listen 9113;', `listen 127.0.0.1:${ports[9113]};`],
+    ['127.0.0.1:8081', `127.0.0.1:${probe}`],
+    ['^443/', `^${ports[443]}/`],
+    ['443 $binary_remote_addr', `${ports[443]} $binary_remote_addr`],
+    ['80 $binary_remote_addr', `${ports[80]} $binary_remote_addr`],
+    ['http://api:3000', `http://127.0.0.1:${api}`],
+    ['/tmp/nginx.pid', join(directory, 'nginx.pid')],
+    ['worker_processes auto', 'worker_processes 1'],
+    ['access_log /dev/stdout json', 'access_log off'],
+  ];
+  let text = shipped;
+  for (const [from, to] of moves) {
+    if (!text.includes(from)) throw new Error(`nginx.conf has no ${from}`);
+    text = text.replaceAll(from, to);
+  }
+  return text;
+}
