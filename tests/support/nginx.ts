@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { Agent, request } from 'undici';
+import { Agent, type Dispatcher } from 'undici';
 import { eventually } from './app.js';
 import { ensureInstalled } from './servers/install.js';
 import { freePorts } from './servers/ports.js';
@@ -36,7 +36,8 @@ export async function startBalancer(): Promise<Balancer> {
   const agent = new Agent({ connect: { rejectUnauthorized: false } });
   const ask: Balancer['ask'] = async (to, method, path) => {
     const origin = `${to === 443 ? 'https' : 'http'}://127.0.0.1:${ports[to]}`;
-    const { statusCode, body, headers } = await request(`${origin}${path}`, { method, dispatcher: agent });
+    // As it is written: a URL would have its dots and slashes put right before it is sent.
+    const { statusCode, body, headers } = await agent.request({ origin, path, method: method as Dispatcher.HttpMethod });
     return { status: statusCode, body: await body.text(), location: headers.location };
   };
   const stop = async (): Promise<void> => {
