@@ -10,6 +10,7 @@ import { ensureInstalled } from './servers/install.js';
 import { freePorts } from './servers/ports.js';
 
 const run = promisify(execFile);
+const COMMAND = 'nginx';
 /** As nginx.conf has them. */
 type Port = 80 | 443 | 8080 | 9113;
 
@@ -31,7 +32,7 @@ export async function startBalancer(): Promise<Balancer> {
   const { port } = api.address() as { readonly port: number };
   await certificate(directory);
   await writeFile(join(directory, 'nginx.conf'), movedTo(await readFile('nginx.conf', 'utf8'), directory, ports, probe, port));
-  const nginx = spawn('nginx', ['-c', join(directory, 'nginx.conf'), '-g', 'daemon off;'], { env: withSbin(), stdio: 'ignore' });
+  const nginx = spawn(COMMAND, ['-c', join(directory, 'nginx.conf'), '-g', 'daemon off;'], { env: withSbin(), stdio: 'ignore' });
   const ended = new Promise<void>((resolve) => void nginx.once('close', () => resolve()));
   const agent = new Agent({ connect: { rejectUnauthorized: false } });
   const ask: Balancer['ask'] = async (to, method, path) => {
