@@ -52,11 +52,7 @@ function reasonOf(error: unknown, config: Config): string {
 }
 
 /** Loaded only where errors are to be sent anywhere. */
-async function errorTracking(
-  { sentryDsn: dsn, production, workerId: worker }: Config,
-  version: string,
-  onLost: (reason: string) => void,
-) {
+async function errorTracking({ sentryDsn: dsn, production, workerId: worker }: Config, version: string, onLost: (reason: string) => void) {
   if (dsn === null) return {};
   const { createErrorTracking } = await import('../telemetry/error-tracking.js');
   const environment = production ? 'production' : 'development';
