@@ -52,13 +52,10 @@ function reasonOf(error: unknown, config: Config): string {
 }
 
 /** Loaded only where errors are to be sent anywhere. */
-async function errorTracking(
-  { sentryDsn: dsn, nodeEnv: environment, workerId: worker }: Config,
-  version: string,
-  onLost: (reason: string) => void,
-) {
+async function errorTracking({ sentryDsn: dsn, production, workerId: worker }: Config, version: string, onLost: (reason: string) => void) {
   if (dsn === null) return {};
   const { createErrorTracking } = await import('../telemetry/error-tracking.js');
+  const environment = production ? 'production' : 'development';
   return { onError: createErrorTracking({ dsn, version, environment, worker, onLost }) };
 }
 

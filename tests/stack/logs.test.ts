@@ -11,6 +11,7 @@ import { ensureInstalled } from '../support/servers/install.js';
 const run = promisify(execFile);
 const MINUTES_TO_INSTALL = 300_000;
 const DAY_MS = 86_400_000;
+const COLLECTOR = 'syslog-ng';
 
 let directory: string;
 beforeEach(async () => {
@@ -49,7 +50,7 @@ describe('The collector', () => {
   it(
     'keeps lines of ours as they were written, and those of others as text with their container',
     async () => {
-      await ensureInstalled('syslog-ng');
+      await ensureInstalled(COLLECTOR);
       const said = { roles: ['api'], n: 5, nested: { yes: true }, msg: 'ready; a "quoted" word' };
       const ours = JSON.stringify({ level: 'info', time: '2026-11-23T00:00:00.000Z', service: 'signalbox', worker: 'api-1', ...said });
       const id = 'abcdef0123456789';
@@ -65,7 +66,7 @@ describe('The collector', () => {
       await writeFile(path, config);
       const own = ['persist-file', 'pidfile', 'control'].map((name) => `--${name}=${join(directory, name)}`);
       const env = { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin` };
-      const collector = spawn('syslog-ng', ['-F', '--no-caps', '-f', path, ...own], { env, stdio: 'ignore' });
+      const collector = spawn(COLLECTOR, ['-F', '--no-caps', '-f', path, ...own], { env, stdio: 'ignore' });
       const ended = new Promise((resolve) => collector.once('close', resolve));
       try {
         await eventually(async () => (await written('signalbox')).length + (await written('others')).length >= 3, 20_000);

@@ -4,12 +4,13 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { Agent, request } from 'undici';
+import { Agent, type Dispatcher } from 'undici';
 import { eventually } from './app.js';
 import { ensureInstalled } from './servers/install.js';
 import { freePorts } from './servers/ports.js';
 
 const run = promisify(execFile);
+const COMMAND = 'nginx';
 /** As nginx.conf has them. */
 type Port = 80 | 443 | 8080 | 9113;
 
@@ -31,12 +32,13 @@ export async function startBalancer(): Promise<Balancer> {
   const { port } = api.address() as { readonly port: number };
   await certificate(directory);
   await writeFile(join(directory, 'nginx.conf'), movedTo(await readFile('nginx.conf', 'utf8'), directory, ports, probe, port));
-  const nginx = spawn('nginx', ['-c', join(directory, 'nginx.conf'), '-g', 'daemon off;'], { env: withSbin(), stdio: 'ignore' });
+  const nginx = spawn(COMMAND, ['-c', join(directory, 'nginx.conf'), '-g', 'daemon off;'], { env: withSbin(), stdio: 'ignore' });
   const ended = new Promise<void>((resolve) => void nginx.once('close', () => resolve()));
   const agent = new Agent({ connect: { rejectUnauthorized: false } });
   const ask: Balancer['ask'] = async (to, method, path) => {
     const origin = `${to === 443 ? 'https' : 'http'}://127.0.0.1:${ports[to]}`;
-    const { statusCode, body, headers } = await request(`${origin}${path}`, { method, dispatcher: agent });
+    // As it is written: a URL would have its dots and slashes put right before it is sent.
+    const { statusCode, body, headers } = await agent.request({ origin, path, method: method as Dispatcher.HttpMethod });
     return { status: statusCode, body: await body.text(), location: headers.location };
   };
   const stop = async (): Promise<void> => {

@@ -64,10 +64,9 @@ describe('Error tracking', () => {
   });
   afterEach(() => collector.close());
 
-  const logTo = (dsn: string) => {
-    const options = { dsn, version: '1.2.3', environment: 'test', worker: 'api-1', onLost: (reason: string) => lost.push(reason) };
-    return createLog({ level: 'silent', worker: 'api-1', version: '1.2.3', onError: createErrorTracking(options) });
-  };
+  const trackingTo = (dsn: string) =>
+    createErrorTracking({ dsn, version: '1.2.3', environment: 'test', worker: 'api-1', onLost: (reason) => lost.push(reason) });
+  const logTo = (dsn: string) => createLog({ level: 'error', worker: 'api-1', version: '1.2.3', onError: trackingTo(dsn) });
   /** A route that throws what nobody expected, behind the handler that every API has. */
   const failing = (log: ReturnType<typeof logTo>) => {
     const app = express();
@@ -131,14 +130,14 @@ describe('Error tracking', () => {
 
   it('keeps ten events under way at most, and says with the next how many it left out', async () => {
     collector.held = [];
-    const log = logTo(collector.dsn);
-    for (let n = 0; n < 25; n += 1) log.error({ err: new Error(`error ${n}`) }, 'storm');
+    const tell = trackingTo(collector.dsn);
+    for (let n = 0; n < 25; n += 1) tell(new Error(`error ${n}`), { message: 'storm' });
     await eventually(async () => collector.received.length === 10);
     for (const reply of collector.held) reply();
     collector.held = null;
     // An answer that has arrived makes room; until then the next is counted among those left out.
     const left = await eventually(async () => {
-      log.error({ err: new Error('after') }, 'after');
+      tell(new Error('after'), { message: 'after' });
       const after = collector.events().find(({ transaction }) => transaction === 'after');
       return (after?.['extra'] as { dropped: number } | undefined)?.dropped;
     });
