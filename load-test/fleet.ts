@@ -36,17 +36,19 @@ interface Own {
 
 const ALL_ROLES = ['api', 'worker', 'scheduler', 'janitor'];
 
-/** Asks the server who else there is. One that keeps no registry is alone. */
+/** Asks the server who else there is. One that keeps no registry is alone; one that tells nothing of itself is known by its registry. */
 export async function askFleet(client: Client): Promise<Fleet> {
   const [own, listed] = await Promise.all([client.get<Own | null>('/resources'), client.get<Listed>('/api/v1/fleet')]);
   const { worker = 'signalbox', uptimeSeconds = 0, database } = own.body ?? {};
-  const kind = (database?.driver ?? 'embedded') === 'embedded' ? 'embedded' : 'cluster';
+  const others = listed.status === 200 && listed.body.data.length > 1;
+  const kind = (database?.driver ?? (others ? 'shared' : 'embedded')) === 'embedded' ? 'embedded' : 'cluster';
   const alone: Member = { workerId: worker, roles: ALL_ROLES, url: client.url, startedAt: Date.now() - uptimeSeconds * 1000 };
   if (kind === 'embedded' || listed.status !== 200 || listed.body.data.length === 0) return { kind, members: [alone] };
   const members = listed.body.data.map(({ workerId, roles, host, port, startedAt }) => ({
     workerId,
     roles,
-    url: port === null ? null : `http://${addressOf(host)}:${port}`,
+    // Who tells us nothing of itself stands in an inner network, and the others with it.
+    url: port === null || own.status !== 200 ? null : `http://${addressOf(host)}:${port}`,
     startedAt: Date.parse(startedAt),
   }));
   return { kind, members: members.sort((a, b) => a.workerId.localeCompare(b.workerId, 'en', { numeric: true })) };

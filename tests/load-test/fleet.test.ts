@@ -99,6 +99,17 @@ describe('What is behind a server', () => {
     expect([countOf(fleet, 'api'), countOf(fleet, 'worker')]).toEqual([1, 4]);
   });
 
+  test('is a cluster too where its balancer tells of the registry only: nobody of it is asked by an inner address', async () => {
+    const data = [listed('worker-1', ['worker'], 'worker-1', 9090), listed('api-1', ['api'], 'api-1', 3000)];
+    const { url } = await serverOf({ '/api/v1/fleet': [{ data, nextCursor: null }] });
+    const fleet = await askFleet(clientOf(url));
+    expect(fleet.kind).toBe('cluster');
+    expect(fleet.members.map(({ workerId, url: at }) => [workerId, at])).toEqual([
+      ['api-1', null],
+      ['worker-1', null],
+    ]);
+  });
+
   test('is one process, where the store is its own or there is no registry', async () => {
     const own = { worker: 'w', uptimeSeconds: 5, database: { driver: 'embedded', connections: 1 } };
     const { url } = await serverOf({ '/resources': [own] });
