@@ -1,4 +1,5 @@
 import type { Database } from './sqlite.js';
+import { STREAM_TABLES } from './stream-schema.js';
 
 /** "SgBx": tells our file from any other program's. Never changes. */
 export const APPLICATION_ID = 0x53674278;
@@ -213,6 +214,7 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX api_keys_newest ON api_keys (tenant, created_at, id);
   `,
+  STREAM_TABLES,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
