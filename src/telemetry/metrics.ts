@@ -165,6 +165,9 @@ function countWork(on: Instruments, fact: Fact): void {
     case 'lease-lost':
     case 'breaker':
     case 'trouble':
+    case 'partition':
+    case 'stream-settled':
+    case 'stream-buried':
   }
 }
 

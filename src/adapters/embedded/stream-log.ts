@@ -1,6 +1,17 @@
 import type { Clock } from '../../ports/clock.js';
 import { partitionOf } from '../../ports/partition.js';
-import type { Appended, Batch, Hold, Parking, PartitionDepth, Settlement, StreamDraft, StreamEntry, StreamLog } from '../../ports/stream.js';
+import type {
+  Appended,
+  Batch,
+  Hold,
+  Parking,
+  PartitionDepth,
+  Settlement,
+  StreamDraft,
+  StreamEntry,
+  StreamKey,
+  StreamLog,
+} from '../../ports/stream.js';
 import type { GroupCommit } from './group-commit.js';
 import { type Database, type Statement, unavailable } from './sqlite.js';
 import type { StreamArrivals } from './stream-arrivals.js';
@@ -10,6 +21,7 @@ interface IdRow {
   readonly fingerprint: string;
   readonly partition: number;
   readonly ord: string;
+  readonly appended_at: number;
 }
 
 /** Whether a partition is still in these hands. */
@@ -23,6 +35,8 @@ export class EmbeddedStreamLog implements StreamLog {
   readonly #arrivals: StreamArrivals;
   readonly #owns: Owns;
   readonly #rememberMs: number;
+  /** The last batch of each partition; of this process, as its owner is. */
+  readonly #batches = new Map<number, number>();
   readonly #known: Statement;
   readonly #remember: Statement;
   readonly #open: Statement;
@@ -31,10 +45,19 @@ export class EmbeddedStreamLog implements StreamLog {
   readonly #trim: Statement;
   readonly #forget: Statement;
   readonly #depth: Statement;
+  readonly #waits: Statement;
+  readonly #find: Statement;
 
   constructor(
     database: Database,
-    { group, clock, rows, arrivals, owns, rememberMs }: {
+    {
+      group,
+      clock,
+      rows,
+      arrivals,
+      owns,
+      rememberMs,
+    }: {
       readonly group: GroupCommit;
       readonly clock: Clock;
       readonly rows: StreamRows;
@@ -49,14 +72,18 @@ export class EmbeddedStreamLog implements StreamLog {
     this.#arrivals = arrivals;
     this.#owns = owns;
     this.#rememberMs = rememberMs;
-    this.#known = database.prepare('SELECT fingerprint, partition, ord FROM stream_ids WHERE id = ? AND until > ?');
-    this.#remember = database.prepare('INSERT OR REPLACE INTO stream_ids (id, fingerprint, partition, ord, until) VALUES (?, ?, ?, ?, ?)');
+    this.#known = database.prepare('SELECT fingerprint, partition, ord, appended_at FROM stream_ids WHERE id = ? AND until > ?');
+    this.#remember = database.prepare(
+      'INSERT OR REPLACE INTO stream_ids (id, fingerprint, partition, ord, appended_at, until) VALUES (?, ?, ?, ?, ?, ?)',
+    );
     this.#open = database.prepare(STREAM_SQL.open);
     this.#due = database.prepare(STREAM_SQL.due);
     this.#nextDue = database.prepare('SELECT min(due_at) AS at FROM stream_parked WHERE partition = ? AND due_at > ?');
     this.#trim = database.prepare(STREAM_SQL.trim);
     this.#forget = database.prepare('DELETE FROM stream_ids WHERE until <= ?');
     this.#depth = database.prepare(STREAM_SQL.depth);
+    this.#waits = database.prepare('SELECT 1 FROM stream_entries WHERE state < 2 AND tenant = ? AND key = ? LIMIT 1');
+    this.#find = database.prepare('SELECT * FROM stream_entries WHERE state <> 2 AND id = ? ORDER BY seq LIMIT 1');
   }
 
   append(drafts: readonly StreamDraft[]): Promise<readonly Appended[]> {
@@ -75,9 +102,11 @@ export class EmbeddedStreamLog implements StreamLog {
     return this.#group.write(() => (this.#owns(hold) ? this.#hand(hold.partition, limit) : 'stale'));
   }
 
-  settle(hold: Hold, { done, parked }: Settlement): Promise<'applied' | 'stale'> {
+  settle(hold: Hold, { batch, done, parked }: Settlement): Promise<'applied' | 'stale'> {
     return this.#group.write(() => {
       if (!this.#owns(hold)) return 'stale';
+      // Late: whatever it did not settle then has been handed out again.
+      if (batch !== this.#batches.get(hold.partition)) return 'applied';
       const touched = new Map<string, EntryRow>();
       for (const entry of done) {
         const row = this.#rows.entry(Number(entry));
@@ -99,6 +128,17 @@ export class EmbeddedStreamLog implements StreamLog {
 
   arrival({ partition }: Hold, maxMs: number, signal: AbortSignal): Promise<void> {
     return this.#arrivals.next(partition, maxMs, signal);
+  }
+
+  waits({ tenant, key }: StreamKey): Promise<boolean> {
+    return this.#group.read(() => this.#rows.parked({ tenant, key }) !== null || this.#waits.get(tenant, key) !== undefined);
+  }
+
+  find(tenant: string, id: string): Promise<Pick<StreamEntry, 'key' | 'appendedAt'> | null> {
+    return this.#group.read(() => {
+      const row = this.#find.get(id) as EntryRow | undefined;
+      return row?.tenant === tenant ? { key: row.key, appendedAt: row.appended_at } : null;
+    });
   }
 
   trim(keep: number): Promise<number> {
@@ -133,18 +173,18 @@ export class EmbeddedStreamLog implements StreamLog {
     const known = this.#known.get(draft.id, now) as IdRow | undefined;
     if (known !== undefined) {
       const outcome = known.fingerprint === draft.fingerprint ? 'repeat' : 'conflict';
-      return { outcome, partition: known.partition, order: known.ord };
+      return { outcome, partition: known.partition, order: known.ord, appendedAt: known.appended_at };
     }
     const partition = partitionOf(draft.key, partitions);
     const seq = this.#rows.insert({ ...draft, partition, epoch, state: STATE.fresh, ord: null, appended_at: now });
     const order = orderOf({ ord: null, epoch, seq });
-    this.#remember.run(draft.id, draft.fingerprint, partition, order, now + this.#rememberMs);
-    return { outcome: 'created', partition, order };
+    this.#remember.run(draft.id, draft.fingerprint, partition, order, now, now + this.#rememberMs);
+    return { outcome: 'created', partition, order, appendedAt: now };
   }
 
   #nothing({ partition }: Hold): Batch {
     this.#arrivals.looked(partition);
-    return { entries: [], more: false, nextInMs: this.#nextInMs(partition) };
+    return { number: 0, entries: [], more: false, nextInMs: this.#nextInMs(partition) };
   }
 
   #anything(partition: number): boolean {
@@ -162,13 +202,14 @@ export class EmbeddedStreamLog implements StreamLog {
   #hand(partition: number, limit: number): Batch {
     const { opened } = this.#layout();
     const again = this.#give(this.#open.all(partition, STATE.out, opened, limit) as EntryRow[]);
-    const due = this.#giveDue(partition, limit - again.entries.length);
-    const room = limit - again.entries.length - due.length;
-    const rows = room > 0 ? (this.#open.all(partition, STATE.fresh, opened, room) as EntryRow[]) : [];
-    const fresh = this.#give(rows);
-    const more = again.count > 0 || fresh.parked || rows.length === room || room <= 0;
+    const due = again.count > 0 ? [] : this.#giveDue(partition, limit);
+    const onlyNew = again.count === 0 && due.length === 0;
+    const fresh = this.#give(onlyNew ? (this.#open.all(partition, STATE.fresh, opened, limit) as EntryRow[]) : []);
+    const more = !onlyNew || fresh.parked || fresh.count === limit;
     if (!more) this.#arrivals.looked(partition);
-    return { entries: [...again.entries, ...due, ...fresh.entries], more, nextInMs: this.#nextInMs(partition) };
+    const number = (this.#batches.get(partition) ?? 0) + 1;
+    this.#batches.set(partition, number);
+    return { number, entries: [...again.entries, ...due, ...fresh.entries], more, nextInMs: this.#nextInMs(partition) };
   }
 
   /** Hands out those whose key is not parked; the others go to its line. */

@@ -8,26 +8,28 @@ import { EmbeddedStreamLog } from './stream-log.js';
 import { EmbeddedPartitionLeases, EmbeddedStreamControl } from './stream-owners.js';
 import { StreamRows } from './stream-rows.js';
 
-/** So long a repeat is recognised by the stream alone. */
-const REMEMBER_MS = 5 * 60_000;
-
 /** A stream on the data file. */
 export interface EmbeddedStream extends StreamPorts {
   /** Nobody waits for anything new any longer. */
   close(): void;
 }
 
-export function createStream(
-  database: Database,
-  { group, clock, timers }: { readonly group: GroupCommit; readonly clock: Clock; readonly timers: Timers },
-): EmbeddedStream {
+interface Deps {
+  readonly group: GroupCommit;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  /** So long a repeat is recognised by the stream alone. */
+  readonly rememberMs: number;
+}
+
+export function createStream(database: Database, { group, clock, timers, rememberMs }: Deps): EmbeddedStream {
   const rows = new StreamRows(database);
   const arrivals = new StreamArrivals(timers);
   const deps = { group, clock, rows, arrivals };
   const control = new EmbeddedStreamControl(database, deps);
   const leases = new EmbeddedPartitionLeases(database, deps, control);
   return {
-    log: new EmbeddedStreamLog(database, { ...deps, owns: (hold) => leases.owns(hold), rememberMs: REMEMBER_MS }),
+    log: new EmbeddedStreamLog(database, { ...deps, owns: (hold) => leases.owns(hold), rememberMs }),
     leases,
     control,
     desk: new EmbeddedStreamDesk(database, deps),

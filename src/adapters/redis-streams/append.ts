@@ -124,11 +124,16 @@ function byPartition(batch: readonly Waiting[], { partitions }: Known): Map<numb
 function read(answer: string, partition: number): Appended {
   const outcome = OUTCOMES[answer[0] as keyof typeof OUTCOMES];
   const [epoch = '', entry = ''] = answer.slice(1).split(' ');
-  return { outcome, partition, order: orderOf(epoch, entry) };
+  return { outcome, partition, order: orderOf(epoch, entry), appendedAt: appendedAt(entry) };
 }
 
 /** The order key of an entry of a stream. */
 export function orderOf(epoch: string, entry: string): string {
   const dash = entry.indexOf('-');
   return orderText(Number(epoch), entry.slice(0, dash), entry.slice(dash + 1));
+}
+
+/** When the server put an entry into its stream. */
+export function appendedAt(entry: string): number {
+  return Number(entry.slice(0, entry.indexOf('-')));
 }

@@ -31,7 +31,10 @@ export class RedisStreamDesk implements StreamDesk {
 
   async bury(dead: readonly { readonly entry: StreamEntry; readonly failure: Failure }[]): Promise<void> {
     if (dead.length === 0) return;
-    const args = dead.flatMap(({ entry: { entry: _, ...rest }, failure }) => [rest.id, JSON.stringify({ ...rest, failure } satisfies Kept)]);
+    const args = dead.flatMap(({ entry: { entry: _, ...rest }, failure }) => [
+      rest.id,
+      JSON.stringify({ ...rest, failure } satisfies Kept),
+    ]);
     await this.#scripts.run('bury', this.#deadKeys(), args);
   }
 

@@ -1,7 +1,7 @@
 import type { Redis as Client } from 'ioredis';
 import { explain } from './connection.js';
 import { APPEND, BRING_BACK, SEAL } from './scripts-append.js';
-import { BURY, DROP_LANE, LOOK, PUT_IN, RELEASE_LANE, REMOVE_DEAD, TAKE_OUT, TRIM } from './scripts-desk.js';
+import { BURY, DROP_LANE, FIND, LOOK, PUT_IN, RELEASE_LANE, REMOVE_DEAD, TAKE_OUT, TRIM, WAITS } from './scripts-desk.js';
 import { BEAT, BEGIN_EPOCH, KEEP, TAKE } from './scripts-fleet.js';
 import { READ, SETTLE } from './scripts-owner.js';
 
@@ -23,6 +23,8 @@ const SCRIPTS = {
   takeOut: TAKE_OUT,
   putIn: PUT_IN,
   dropLane: DROP_LANE,
+  waits: WAITS,
+  find: FIND,
 } as const;
 
 type ScriptName = keyof typeof SCRIPTS;
