@@ -100,9 +100,8 @@ export class Appender {
         if (before === partitionOf(key, partitions)) return false;
         const known = await this.#scripts.ask(() => client.get(this.#names.of(before).dedupe(id)));
         if (known === null) return false;
-        const blank = known.indexOf(' ');
-        const mark = known.slice(0, blank) === fingerprint ? '=' : '!';
-        resolve(read(mark + known.slice(blank + 1), before));
+        const [order = '', print] = /^(\S+ \S+) (.*)$/s.exec(known)?.slice(1) ?? [];
+        resolve(read((print === fingerprint ? '=' : '!') + order, before));
         return true;
       }),
     );

@@ -12,7 +12,7 @@ const BROUGHT_BACK_MS = 24 * 3_600_000;
 /** Entries read in one go while looking for those of one tenant. */
 const PAGE = 200;
 /** Parked lanes of one partition that are looked at. */
-const LANES = 1000;
+const LANES = '1000';
 
 type Kept = Omit<DeadEntry, 'place' | 'deadAt'>;
 type RawDead = [entry: string, fields: string[]];

@@ -93,7 +93,7 @@ export class RedisStreamLog implements StreamLog {
     // Whoever asks knows no key, so every partition is asked whether it remembers the id: one round trip for all of them.
     const marks = await Promise.all(partitions.map((names) => this.#scripts.ask(() => client.get(names.dedupe(id)))));
     const partition = marks.findIndex((mark) => mark !== null);
-    const [, epoch = '', entry = ''] = marks[partition]?.split(' ') ?? [];
+    const [epoch = '', entry = ''] = marks[partition]?.split(' ') ?? [];
     if (entry === '') return null;
     const { stream, waiting } = this.#names.of(partition);
     const lane = await this.#scripts.run<string | null>('find', [stream, waiting], [GROUP, entry, orderOf(epoch, entry)]);
