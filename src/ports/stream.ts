@@ -35,6 +35,8 @@ export interface Appended {
   readonly partition: number;
   /** Of the first one where it is a repeat. See {@link StreamEntry.order}. */
   readonly order: string;
+  /** Likewise; see {@link StreamEntry.appendedAt}. */
+  readonly appendedAt: number;
 }
 
 /** An entry in its owner's hands. */
@@ -126,6 +128,12 @@ export interface StreamLog {
    * the latest after `maxMs`, and at once when `signal` aborts. Never rejects.
    */
   arrival(hold: Hold, maxMs: number, signal: AbortSignal): Promise<void>;
+
+  /** Whether anything of this key is not settled yet. Where that would take long to find out: true. */
+  waits(key: StreamKey): Promise<boolean>;
+
+  /** An entry that is not settled yet, by its id; null: there is none, or it was appended longer ago than ids are remembered. */
+  find(tenant: string, id: string): Promise<Pick<StreamEntry, 'key' | 'appendedAt'> | null>;
 
   /** Removes settled entries but the last `keep` of each partition or somewhat more; never one that is not settled. Gives how many. */
   trim(keep: number): Promise<number>;

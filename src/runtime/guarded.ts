@@ -47,6 +47,8 @@ export function guardStore(ports: StorePorts, deps: GuardDeps & { readonly answe
     desk: guardPort(ports.desk, guard, always),
     people: guardPort(ports.people, guard, always),
     inbox: guardPort(ports.inbox, guard, always),
+    messages: guardPort(ports.messages, guard, (call) => (call === 'persist' ? undefined : answerMs)),
+    payloads: guardPort(ports.payloads, guard, always),
     keys: guardPort(ports.keys, guard, always),
     outbox: guardPort(ports.outbox, guard, never),
     duties: guardPort(ports.duties, guard, never),
