@@ -132,7 +132,7 @@ export interface StreamLog {
   /** Whether anything of this key is not settled yet. Where that would take long to find out: true. */
   waits(key: StreamKey): Promise<boolean>;
 
-  /** An entry that is not settled yet, by its id; null: there is none, or it was appended longer ago than ids are remembered. */
+  /** An entry that is not settled, by its id; null: there is none, or it was appended longer ago than ids are remembered. */
   find(tenant: string, id: string): Promise<Pick<StreamEntry, 'key' | 'appendedAt'> | null>;
 
   /** Removes settled entries but the last `keep` of each partition or somewhat more; never one that is not settled. Gives how many. */
