@@ -51,7 +51,7 @@ export const ACCESS: readonly Access[] = [
   ...access('get', 'admin', '/api/v1/keys'),
   ...access('post', 'admin', '/api/v1/keys', '/api/v1/keys/:id/rotate'),
   ...access('delete', 'admin', '/api/v1/keys/:id'),
-  ...access('get', 'operate', '/api/v1/fleet', '/api/v1/streams/:stream'),
+  ...access('get', 'operate', '/api/v1/fleet', '/api/v1/streams/:stream', '/api/v1/streams/:stream/partition'),
   ...['pause', 'resume', 'partitions'].flatMap((what) => access('post', 'operate', `/api/v1/streams/:stream/${what}`)),
   ...access('get', 'desk', '/api/v1/streams/:stream/parked'),
   ...access('post', 'desk', '/api/v1/streams/:stream/release'),

@@ -1,6 +1,7 @@
 import { type Response, Router } from 'express';
 import { z } from 'zod';
 import { SignalboxError } from '../errors.js';
+import { partitionOf } from '../ports/partition.js';
 import type { Layout, ParkedKey, StreamPorts } from '../ports/stream.js';
 import { name } from './fields.js';
 import { identityOf } from './identity.js';
@@ -12,7 +13,7 @@ interface Deps {
 }
 
 const partitionsBody = z.strictObject({ partitions: z.int().min(1).max(1_024) });
-const releaseBody = z.strictObject({ key: name(128) });
+const keyed = z.strictObject({ key: name(128) });
 /** Keys that stand still, shown at once. */
 const PARKED_SHOWN = 100;
 
@@ -48,13 +49,19 @@ export function streamRoutes(deps: Deps): Router {
     response.status(layout.moving === null ? 200 : 202).json({ stream: request.params.stream, ...layoutView(layout) });
   });
 
+  router.get('/streams/:stream/partition', async (request, response) => {
+    const { key } = parse(keyed, request.query, 'query');
+    const { partitions } = await of(request.params.stream).control.layout();
+    response.json({ stream: request.params.stream, key, partition: partitionOf(key, partitions), partitions });
+  });
+
   router.get('/streams/:stream/parked', async (request, response) => {
     const parked = await of(request.params.stream).desk.parked(identityOf(request).tenant, PARKED_SHOWN);
     response.json({ data: parked.map(parkedView) });
   });
 
   router.post('/streams/:stream/release', async (request, response) => {
-    const { key } = parse(releaseBody, request.body);
+    const { key } = parse(keyed, request.body);
     const released = await of(request.params.stream).desk.release({ tenant: identityOf(request).tenant, key });
     response.json({ key, released });
   });

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import type { Ids } from '../../ports/chance.js';
 import type { Clock } from '../../ports/clock.js';
-import type { MessageStore, UnplacedMessage } from '../../ports/messages.js';
+import type { ConversationKey, MessageStore, UnplacedMessage } from '../../ports/messages.js';
 import type { PayloadStore } from '../../ports/payloads.js';
 import type { Appended, StreamLog } from '../../ports/stream.js';
 import type { Watch } from '../../ports/watch.js';
@@ -32,6 +32,8 @@ interface Deps {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly watch: Watch;
+  /** Told of a conversation whose new message is stored already. */
+  arrived(conversations: readonly ConversationKey[]): void;
   /** Of a hundred conversations, how many are queued; the others are stored before they are answered. */
   readonly queuedPercent: number;
   /** Bytes of content past which it does not go into the log. */
@@ -78,8 +80,9 @@ async function append(message: UnplacedMessage, { log, payloads, inlineBytes }: 
   return { outcome: appended.outcome, messageId: message.id, acceptedAt: appended.appendedAt, state: 'pending' };
 }
 
-async function store(message: UnplacedMessage, { messages }: Deps): Promise<MessageAccepted> {
+async function store(message: UnplacedMessage, { messages, arrived }: Deps): Promise<MessageAccepted> {
   const { outcome, message: stored } = await messages.place(message);
+  if (outcome === 'stored') arrived([stored]);
   const names = { stored: 'created', duplicate: 'repeat', conflict: 'conflict' } as const;
   return { outcome: names[outcome], messageId: message.id, acceptedAt: stored.acceptedAt, state: 'persisted' };
 }
