@@ -63,6 +63,8 @@ export interface Hold {
 }
 
 export interface Batch {
+  /** Names it towards {@link Settlement}; rises with every one under a hold. */
+  readonly number: number;
   /** In order within each key. */
   readonly entries: readonly StreamEntry[];
   /** There may be more at once: read again after settling. False: wait by {@link StreamLog.arrival}. */
@@ -82,8 +84,10 @@ export interface Parking extends StreamKey {
   readonly failure: Failure;
 }
 
-/** What became of a batch. Entries that are named nowhere are handed out again by the next read. */
+/** What became of a batch, or of a part of it. Entries that are named nowhere are handed out again by the next read. */
 export interface Settlement {
+  /** {@link Batch.number} */
+  readonly batch: number;
   /** `entry` of what was handled, or is safely among the dead letters. */
   readonly done: readonly string[];
   readonly parked: readonly Parking[];
@@ -114,13 +118,17 @@ export interface StreamLog {
 
   /**
    * The next batch of a partition, or `stale`: it is not ours any more, and nothing was handed out.
-   * At most `limit` entries, in this order: what was handed out (to whomever) and never settled, with `deliveries` one higher; the
-   * heads of parked keys that are due; what is new. What is new of a parked key goes to the end of its list and is not handed out.
+   * At most `limit` entries, all of one kind: what was handed out (to whomever) and never settled, with `deliveries` one higher; else
+   * the heads of parked keys that are due; else what is new. What is new of a parked key goes to the end of its list and is not
+   * handed out.
    * One batch at a time: whatever is handed out and not settled when the next read comes is handed out again.
    */
   read(hold: Hold, limit: number): Promise<Batch | 'stale'>;
 
-  /** All of it or, where the partition is not ours any more, nothing. The same settlement again changes nothing. */
+  /**
+   * All of it or, where the partition is not ours any more, nothing. The same settlement again changes nothing, and neither does
+   * one that arrives when the next batch has been read: whatever it did not settle has been handed out again.
+   */
   settle(hold: Hold, settlement: Settlement): Promise<'applied' | 'stale'>;
 
   /**
@@ -132,7 +140,7 @@ export interface StreamLog {
   /** Whether anything of this key is not settled yet. Where that would take long to find out: true. */
   waits(key: StreamKey): Promise<boolean>;
 
-  /** An entry that is not settled, by its id; null: there is none, or it was appended longer ago than ids are remembered. */
+  /** An entry that is not settled yet, by its id; null: there is none, or it was appended longer ago than ids are remembered. */
   find(tenant: string, id: string): Promise<Pick<StreamEntry, 'key' | 'appendedAt'> | null>;
 
   /** Removes settled entries but the last `keep` of each partition or somewhat more; never one that is not settled. Gives how many. */

@@ -29,6 +29,18 @@ export type Fact =
   | { readonly kind: 'fenced'; readonly record: WorkRecord; readonly during: string }
   | { readonly kind: 'lease-lost'; readonly record: WorkRecord; readonly why: 'refused' | 'deadline' }
   | { readonly kind: 'wake-up-settled'; readonly how: 'ack' | 'release' }
+  /** `lost`: its lease was refused, or may have run out. `stopped`: it was given up in order. */
+  | { readonly kind: 'partition'; readonly partition: number; readonly state: 'started' | 'stopped' | 'lost' }
+  /** What became of a batch of stream entries, in numbers; `reclaimed`: those that somebody had been given before and never settled. */
+  | {
+      readonly kind: 'stream-settled';
+      readonly partition: number;
+      readonly done: number;
+      readonly retried: number;
+      readonly reclaimed: number;
+    }
+  /** Stream entries became dead letters. */
+  | { readonly kind: 'stream-buried'; readonly count: number; readonly entries: readonly StreamEntry[] }
   /** `first`: this is how it starts, nothing has happened. */
   | { readonly kind: 'breaker'; readonly name: string; readonly state: 'closed' | 'half-open' | 'open'; readonly first?: true }
   /** Something outside the pipeline failed and will be tried again (store, queue). */

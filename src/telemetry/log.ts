@@ -43,14 +43,26 @@ export function logFact(log: Log, fact: Fact): void {
     case 'messages-handled':
       logHandled(log, fact);
       return;
+    case 'partition':
+      logPartition(log, fact);
+      return;
+    case 'stream-buried':
+      for (const { id, tenant, partition } of fact.entries) log.warn({ messageId: id, tenant, partition }, 'dead letter of the stream');
+      return;
     case 'accepted':
     case 'message-accepted':
+    case 'stream-settled':
     case 'published':
     case 'claimed':
     case 'attempted':
     case 'wake-up-settled':
       log.trace({ fact: fact.kind }, fact.kind);
   }
+}
+
+function logPartition(log: Log, { partition, state }: Extract<Fact, { kind: 'partition' }>): void {
+  if (state === 'lost') log.warn({ partition }, `Partition ${partition} lost: somebody else owns it, or may`);
+  else log.info({ partition }, `Worker ${state} for partition ${partition}`);
 }
 
 function logSettled(log: Log, fact: Extract<Fact, { kind: 'settled' }>): void {

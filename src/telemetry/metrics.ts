@@ -178,6 +178,9 @@ function countWork(on: Instruments, fact: Fact): void {
     case 'breaker':
     case 'trouble':
     case 'messages-handled':
+    case 'partition':
+    case 'stream-settled':
+    case 'stream-buried':
   }
 }
 

@@ -32,6 +32,7 @@ export const FAILURE: Failure = { code: 'refused', message: 'Not this one.' };
 /** A harness for each test, and the few sentences in which the suites talk to it. */
 export class StreamTester {
   #harness: StreamHarness | undefined;
+  readonly #batches = new Map<Hold, number>();
 
   constructor(make: () => Promise<StreamHarness>) {
     beforeEach(async () => {
@@ -65,6 +66,7 @@ export class StreamTester {
   async read(hold: Hold, limit = 10): Promise<Batch> {
     const batch = await this.stream.log.read(hold, limit);
     if (batch === 'stale') throw new Error('the hold is stale');
+    if (batch.entries.length > 0) this.#batches.set(hold, batch.number);
     return batch;
   }
 
@@ -86,8 +88,9 @@ export class StreamTester {
     }
   }
 
+  /** Of the batch that was read last. */
   settle(hold: Hold, settlement: Partial<Settlement>): Promise<'applied' | 'stale'> {
-    return this.stream.log.settle(hold, { done: [], parked: [], ...settlement });
+    return this.stream.log.settle(hold, { batch: this.#batches.get(hold) ?? 0, done: [], parked: [], ...settlement });
   }
 
   /** Parks the key of these entries behind the first of them, which has failed once. */
@@ -95,7 +98,9 @@ export class StreamTester {
     const [first] = entries;
     if (first === undefined) throw new Error('nothing to park');
     const { tenant, key } = first;
-    return this.settle(hold, { parked: [{ tenant, key, entries: entries.map(({ entry }) => entry), attempts, afterMs, failure: FAILURE }] });
+    return this.settle(hold, {
+      parked: [{ tenant, key, entries: entries.map(({ entry }) => entry), attempts, afterMs, failure: FAILURE }],
+    });
   }
 }
 

@@ -22,6 +22,7 @@ import { createStream } from './stream.js';
 import { Tally } from './tally.js';
 
 const INBOX_KEEP = 1000;
+const STREAM_REMEMBER_MS = 5 * 60_000;
 
 export interface EmbeddedOptions {
   /** Directory of `signalbox.db`; made where there is none. */
@@ -32,7 +33,7 @@ export interface EmbeddedOptions {
   readonly timers: Timers;
   /** Items that each person's inbox keeps. Default: 1,000. */
   readonly inboxKeep?: number;
-  /** Milliseconds for which the stream remembers ids. Default: five minutes. */
+  /** Milliseconds for which the stream recognises a repeat by itself. Default: five minutes. */
   readonly streamRememberMs?: number;
   /** The file or the disk failed: every later call is refused, and the process must be started again. Called once. */
   readonly onFatal: (error: Error) => void;
@@ -62,7 +63,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
     const group = new GroupCommit(database, tally, clock, { onFatal, onRollback });
     const people = new EmbeddedPeople(database, group, clock);
     const queue = new EmbeddedQueue(database, group, timers);
-    const stream = createStream(database, { group, clock, timers, rememberMs: options.streamRememberMs });
+    const stream = createStream(database, { group, clock, timers, rememberMs: options.streamRememberMs ?? STREAM_REMEMBER_MS });
     const ping = database.prepare('SELECT count(*) FROM sqlite_schema');
     return {
       store: new EmbeddedStore(database, group, clock, hot, tally),

@@ -75,17 +75,19 @@ export class EmbeddedStreamDesk implements StreamDesk {
   }
 
   redrive(tenant: string, id: string): Promise<boolean> {
-    return this.#group.write(
-      () => {
-        const dead = this.#find(tenant, id);
-        if (dead === null) return null;
-        this.#remove.run(tenant, id);
-        return this.#bringBack(dead);
-      },
-      (partition) => {
-        if (partition !== null) this.#arrivals.arrived(partition);
-      },
-    ).then((partition) => partition !== null);
+    return this.#group
+      .write(
+        () => {
+          const dead = this.#find(tenant, id);
+          if (dead === null) return null;
+          this.#remove.run(tenant, id);
+          return this.#bringBack(dead);
+        },
+        (partition) => {
+          if (partition !== null) this.#arrivals.arrived(partition);
+        },
+      )
+      .then((partition) => partition !== null);
   }
 
   discard(tenant: string, id: string): Promise<boolean> {
@@ -108,17 +110,19 @@ export class EmbeddedStreamDesk implements StreamDesk {
   }
 
   release(key: StreamKey): Promise<boolean> {
-    return this.#group.write(
-      () => {
-        const parked = this.#rows.parked(key);
-        if (parked === null || parked.due_at !== null) return null;
-        this.#rows.goOn(parked, this.#clock.now());
-        return parked.partition;
-      },
-      (partition) => {
-        if (partition !== null) this.#arrivals.arrived(partition);
-      },
-    ).then((partition) => partition !== null);
+    return this.#group
+      .write(
+        () => {
+          const parked = this.#rows.parked(key);
+          if (parked === null || parked.due_at !== null) return null;
+          this.#rows.goOn(parked, this.#clock.now());
+          return parked.partition;
+        },
+        (partition) => {
+          if (partition !== null) this.#arrivals.arrived(partition);
+        },
+      )
+      .then((partition) => partition !== null);
   }
 
   #find(tenant: string, id: string): DeadEntry | null {

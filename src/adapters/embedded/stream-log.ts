@@ -1,6 +1,17 @@
 import type { Clock } from '../../ports/clock.js';
 import { partitionOf } from '../../ports/partition.js';
-import type { Appended, Batch, Hold, Parking, PartitionDepth, Settlement, StreamDraft, StreamEntry, StreamKey, StreamLog } from '../../ports/stream.js';
+import type {
+  Appended,
+  Batch,
+  Hold,
+  Parking,
+  PartitionDepth,
+  Settlement,
+  StreamDraft,
+  StreamEntry,
+  StreamKey,
+  StreamLog,
+} from '../../ports/stream.js';
 import type { GroupCommit } from './group-commit.js';
 import { type Database, type Statement, unavailable } from './sqlite.js';
 import type { StreamArrivals } from './stream-arrivals.js';
@@ -10,7 +21,6 @@ interface IdRow {
   readonly fingerprint: string;
   readonly partition: number;
   readonly ord: string;
-  readonly seq: number;
   readonly appended_at: number;
 }
 
@@ -25,19 +35,29 @@ export class EmbeddedStreamLog implements StreamLog {
   readonly #arrivals: StreamArrivals;
   readonly #owns: Owns;
   readonly #rememberMs: number;
+  /** The last batch of each partition; of this process, as its owner is. */
+  readonly #batches = new Map<number, number>();
   readonly #known: Statement;
   readonly #remember: Statement;
-  readonly #waits: Statement;
   readonly #open: Statement;
   readonly #due: Statement;
   readonly #nextDue: Statement;
   readonly #trim: Statement;
   readonly #forget: Statement;
   readonly #depth: Statement;
+  readonly #waits: Statement;
+  readonly #find: Statement;
 
   constructor(
     database: Database,
-    { group, clock, rows, arrivals, owns, rememberMs }: {
+    {
+      group,
+      clock,
+      rows,
+      arrivals,
+      owns,
+      rememberMs,
+    }: {
       readonly group: GroupCommit;
       readonly clock: Clock;
       readonly rows: StreamRows;
@@ -52,17 +72,18 @@ export class EmbeddedStreamLog implements StreamLog {
     this.#arrivals = arrivals;
     this.#owns = owns;
     this.#rememberMs = rememberMs;
-    this.#known = database.prepare('SELECT * FROM stream_ids WHERE id = ? AND until > ?');
+    this.#known = database.prepare('SELECT fingerprint, partition, ord, appended_at FROM stream_ids WHERE id = ? AND until > ?');
     this.#remember = database.prepare(
-      'INSERT OR REPLACE INTO stream_ids (id, fingerprint, partition, ord, seq, appended_at, until) VALUES (?, ?, ?, ?, ?, ?, ?)',
+      'INSERT OR REPLACE INTO stream_ids (id, fingerprint, partition, ord, appended_at, until) VALUES (?, ?, ?, ?, ?, ?)',
     );
-    this.#waits = database.prepare(STREAM_SQL.waits);
     this.#open = database.prepare(STREAM_SQL.open);
     this.#due = database.prepare(STREAM_SQL.due);
     this.#nextDue = database.prepare('SELECT min(due_at) AS at FROM stream_parked WHERE partition = ? AND due_at > ?');
     this.#trim = database.prepare(STREAM_SQL.trim);
     this.#forget = database.prepare('DELETE FROM stream_ids WHERE until <= ?');
     this.#depth = database.prepare(STREAM_SQL.depth);
+    this.#waits = database.prepare('SELECT 1 FROM stream_entries WHERE state < 2 AND tenant = ? AND key = ? LIMIT 1');
+    this.#find = database.prepare('SELECT * FROM stream_entries WHERE state <> 2 AND id = ? ORDER BY seq LIMIT 1');
   }
 
   append(drafts: readonly StreamDraft[]): Promise<readonly Appended[]> {
@@ -81,9 +102,11 @@ export class EmbeddedStreamLog implements StreamLog {
     return this.#group.write(() => (this.#owns(hold) ? this.#hand(hold.partition, limit) : 'stale'));
   }
 
-  settle(hold: Hold, { done, parked }: Settlement): Promise<'applied' | 'stale'> {
+  settle(hold: Hold, { batch, done, parked }: Settlement): Promise<'applied' | 'stale'> {
     return this.#group.write(() => {
       if (!this.#owns(hold)) return 'stale';
+      // Late: whatever it did not settle then has been handed out again.
+      if (batch !== this.#batches.get(hold.partition)) return 'applied';
       const touched = new Map<string, EntryRow>();
       for (const entry of done) {
         const row = this.#rows.entry(Number(entry));
@@ -108,19 +131,13 @@ export class EmbeddedStreamLog implements StreamLog {
   }
 
   waits({ tenant, key }: StreamKey): Promise<boolean> {
-    return this.#group.read(() => {
-      const { partitions, previous } = this.#layout();
-      const places = [partitionOf(key, partitions), partitionOf(key, previous)] as const;
-      return this.#waits.get(...places, tenant, key, tenant, key) !== undefined || this.#rows.parked({ tenant, key }) !== null;
-    });
+    return this.#group.read(() => this.#rows.parked({ tenant, key }) !== null || this.#waits.get(tenant, key) !== undefined);
   }
 
   find(tenant: string, id: string): Promise<Pick<StreamEntry, 'key' | 'appendedAt'> | null> {
     return this.#group.read(() => {
-      const known = this.#known.get(id, this.#clock.now()) as IdRow | undefined;
-      const row = known === undefined ? null : this.#rows.entry(known.seq);
-      if (row === null || row.tenant !== tenant || row.state === STATE.settled) return null;
-      return { key: row.key, appendedAt: row.appended_at };
+      const row = this.#find.get(id) as EntryRow | undefined;
+      return row?.tenant === tenant ? { key: row.key, appendedAt: row.appended_at } : null;
     });
   }
 
@@ -161,13 +178,13 @@ export class EmbeddedStreamLog implements StreamLog {
     const partition = partitionOf(draft.key, partitions);
     const seq = this.#rows.insert({ ...draft, partition, epoch, state: STATE.fresh, ord: null, appended_at: now });
     const order = orderOf({ ord: null, epoch, seq });
-    this.#remember.run(draft.id, draft.fingerprint, partition, order, seq, now, now + this.#rememberMs);
+    this.#remember.run(draft.id, draft.fingerprint, partition, order, now, now + this.#rememberMs);
     return { outcome: 'created', partition, order, appendedAt: now };
   }
 
   #nothing({ partition }: Hold): Batch {
     this.#arrivals.looked(partition);
-    return { entries: [], more: false, nextInMs: this.#nextInMs(partition) };
+    return { number: 0, entries: [], more: false, nextInMs: this.#nextInMs(partition) };
   }
 
   #anything(partition: number): boolean {
@@ -185,13 +202,14 @@ export class EmbeddedStreamLog implements StreamLog {
   #hand(partition: number, limit: number): Batch {
     const { opened } = this.#layout();
     const again = this.#give(this.#open.all(partition, STATE.out, opened, limit) as EntryRow[]);
-    const due = this.#giveDue(partition, limit - again.entries.length);
-    const room = limit - again.entries.length - due.length;
-    const rows = room > 0 ? (this.#open.all(partition, STATE.fresh, opened, room) as EntryRow[]) : [];
-    const fresh = this.#give(rows);
-    const more = again.count > 0 || fresh.parked || rows.length === room || room <= 0;
+    const due = again.count > 0 ? [] : this.#giveDue(partition, limit);
+    const onlyNew = again.count === 0 && due.length === 0;
+    const fresh = this.#give(onlyNew ? (this.#open.all(partition, STATE.fresh, opened, limit) as EntryRow[]) : []);
+    const more = !onlyNew || fresh.parked || fresh.count === limit;
     if (!more) this.#arrivals.looked(partition);
-    return { entries: [...again.entries, ...due, ...fresh.entries], more, nextInMs: this.#nextInMs(partition) };
+    const number = (this.#batches.get(partition) ?? 0) + 1;
+    this.#batches.set(partition, number);
+    return { number, entries: [...again.entries, ...due, ...fresh.entries], more, nextInMs: this.#nextInMs(partition) };
   }
 
   /** Hands out those whose key is not parked; the others go to its line. */
@@ -241,8 +259,6 @@ export function partitionsIn({ epoch, opened, partitions, previous }: LayoutRow)
 
 /** Nothing of an epoch that is not opened is handed out. `depth`: six times the partition. */
 const STREAM_SQL = {
-  waits: `SELECT 1 FROM stream_entries WHERE state < 2 AND partition IN (?, ?) AND tenant = ? AND key = ?
-    UNION ALL SELECT 1 FROM stream_entries WHERE state = 3 AND tenant = ? AND key = ? LIMIT 1`,
   open: 'SELECT * FROM stream_entries WHERE partition = ? AND state = ? AND state < 2 AND epoch <= ? ORDER BY seq LIMIT ?',
   due: 'SELECT * FROM stream_parked WHERE partition = ? AND due_at <= ? ORDER BY due_at LIMIT ?',
   trim: `DELETE FROM stream_entries WHERE state = 2 AND partition = ? AND seq <=

@@ -46,17 +46,15 @@ export class EmbeddedPartitionLeases implements PartitionLeases {
   }
 
   async take(partition: number, owner: string, leaseMs: number): Promise<Hold | null> {
-    return this.#group.write(
-      () => {
-        const held = this.#held.get(partition);
-        if (held !== undefined && held.owner !== owner && held.until > this.#clock.now()) return null;
-        const { fence } = this.#fence.get(partition) as { readonly fence: number };
-        const hold = { partition, owner, fence };
-        // At once: others who ask in this same turn must find it. Should the write be undone, its fence is nobody's.
-        this.#held.set(partition, { ...hold, until: this.#clock.now() + leaseMs });
-        return hold;
-      },
-    );
+    return this.#group.write(() => {
+      const held = this.#held.get(partition);
+      if (held !== undefined && held.owner !== owner && held.until > this.#clock.now()) return null;
+      const { fence } = this.#fence.get(partition) as { readonly fence: number };
+      const hold = { partition, owner, fence };
+      // At once: others who ask in this same turn must find it. Should the write be undone, its fence is nobody's.
+      this.#held.set(partition, { ...hold, until: this.#clock.now() + leaseMs });
+      return hold;
+    });
   }
 
   async renew(holds: readonly Hold[], leaseMs: number): Promise<readonly Hold[]> {

@@ -18,6 +18,8 @@ export const STREAM_TABLES = `
   ) STRICT;
   CREATE INDEX stream_open ON stream_entries (partition, state, seq) WHERE state < 2;
   CREATE INDEX stream_settled ON stream_entries (partition, seq) WHERE state = 2;
+  CREATE INDEX stream_open_by_key ON stream_entries (tenant, key) WHERE state < 2;
+  CREATE INDEX stream_open_by_id ON stream_entries (id) WHERE state <> 2;
   CREATE INDEX stream_lines ON stream_entries (tenant, key, ord) WHERE state = 3;
 
   -- What was appended lately, by message id.
@@ -26,7 +28,6 @@ export const STREAM_TABLES = `
     fingerprint TEXT NOT NULL,
     partition INTEGER NOT NULL,
     ord TEXT NOT NULL,
-    seq INTEGER NOT NULL,
     appended_at INTEGER NOT NULL,
     until INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;

@@ -8,24 +8,21 @@ import { EmbeddedStreamLog } from './stream-log.js';
 import { EmbeddedPartitionLeases, EmbeddedStreamControl } from './stream-owners.js';
 import { StreamRows } from './stream-rows.js';
 
-/** So long a repeat is recognised by the stream alone. */
-const REMEMBER_MS = 5 * 60_000;
-
 /** A stream on the data file. */
 export interface EmbeddedStream extends StreamPorts {
   /** Nobody waits for anything new any longer. */
   close(): void;
 }
 
-export function createStream(
-  database: Database,
-  { group, clock, timers, rememberMs = REMEMBER_MS }: {
-    readonly group: GroupCommit;
-    readonly clock: Clock;
-    readonly timers: Timers;
-    readonly rememberMs?: number | undefined;
-  },
-): EmbeddedStream {
+interface Deps {
+  readonly group: GroupCommit;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  /** So long a repeat is recognised by the stream alone. */
+  readonly rememberMs: number;
+}
+
+export function createStream(database: Database, { group, clock, timers, rememberMs }: Deps): EmbeddedStream {
   const rows = new StreamRows(database);
   const arrivals = new StreamArrivals(timers);
   const deps = { group, clock, rows, arrivals };

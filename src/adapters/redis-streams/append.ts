@@ -100,9 +100,8 @@ export class Appender {
         if (before === partitionOf(key, partitions)) return false;
         const known = await this.#scripts.ask(() => client.get(this.#names.of(before).dedupe(id)));
         if (known === null) return false;
-        const blank = known.indexOf(' ');
-        const mark = known.slice(0, blank) === fingerprint ? '=' : '!';
-        resolve(read(mark + known.slice(blank + 1), before));
+        const [order = '', print] = /^(\S+ \S+) (.*)$/s.exec(known)?.slice(1) ?? [];
+        resolve(read((print === fingerprint ? '=' : '!') + order, before));
         return true;
       }),
     );
@@ -124,11 +123,16 @@ function byPartition(batch: readonly Waiting[], { partitions }: Known): Map<numb
 function read(answer: string, partition: number): Appended {
   const outcome = OUTCOMES[answer[0] as keyof typeof OUTCOMES];
   const [epoch = '', entry = ''] = answer.slice(1).split(' ');
-  return { outcome, partition, order: orderOf(epoch, entry), appendedAt: Number(entry.slice(0, entry.indexOf('-'))) };
+  return { outcome, partition, order: orderOf(epoch, entry), appendedAt: appendedAt(entry) };
 }
 
 /** The order key of an entry of a stream. */
 export function orderOf(epoch: string, entry: string): string {
   const dash = entry.indexOf('-');
   return orderText(Number(epoch), entry.slice(0, dash), entry.slice(dash + 1));
+}
+
+/** When the server put an entry into its stream. */
+export function appendedAt(entry: string): number {
+  return Number(entry.slice(0, entry.indexOf('-')));
 }

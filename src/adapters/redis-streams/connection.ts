@@ -61,7 +61,8 @@ const AWAY = /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MISCONF|BUSY |N
 export function explain(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof SignalboxError) return error;
   const answered = error.name === 'ReplyError';
-  if (answered && error.message.includes('OOM ')) return new SignalboxError('store-full', 'The stream Redis has no memory left.', { cause: error });
+  if (answered && error.message.includes('OOM '))
+    return new SignalboxError('store-full', 'The stream Redis has no memory left.', { cause: error });
   if (answered && !AWAY.test(error.message)) return error;
   return new SignalboxError('store-unavailable', `The stream Redis does not answer: ${error.message}`, { cause: error });
 }

@@ -8,7 +8,7 @@ import { DEAD_GROUP, type Names, type PartitionNames } from './names.js';
 import type { Scripts } from './scripts.js';
 
 /** Lanes of one partition that may be held while it is left. */
-const HELD_MOST = 100_000;
+const HELD_MOST = '100000';
 
 /** `StreamControl` on Redis. */
 export class RedisStreamControl implements StreamControl {

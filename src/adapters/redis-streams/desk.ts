@@ -12,7 +12,7 @@ const BROUGHT_BACK_MS = 24 * 3_600_000;
 /** Entries read in one go while looking for those of one tenant. */
 const PAGE = 200;
 /** Parked lanes of one partition that are looked at. */
-const LANES = 1000;
+const LANES = '1000';
 
 type Kept = Omit<DeadEntry, 'place' | 'deadAt'>;
 type RawDead = [entry: string, fields: string[]];
@@ -31,7 +31,10 @@ export class RedisStreamDesk implements StreamDesk {
 
   async bury(dead: readonly { readonly entry: StreamEntry; readonly failure: Failure }[]): Promise<void> {
     if (dead.length === 0) return;
-    const args = dead.flatMap(({ entry: { entry: _, ...rest }, failure }) => [rest.id, JSON.stringify({ ...rest, failure } satisfies Kept)]);
+    const args = dead.flatMap(({ entry: { entry: _, ...rest }, failure }) => [
+      rest.id,
+      JSON.stringify({ ...rest, failure } satisfies Kept),
+    ]);
     await this.#scripts.run('bury', this.#deadKeys(), args);
   }
 

@@ -1,5 +1,5 @@
 import type { StreamEntry } from '../../ports/stream.js';
-import { orderOf } from './append.js';
+import { appendedAt, orderOf } from './append.js';
 import { keyOf } from './lane.js';
 
 /** As READ gives it: of the stream with its fields, or one that waited in a parked lane. */
@@ -18,7 +18,7 @@ export function entryOf([raw, deliveries, attempts, fields]: RawEntry, partition
     entry: raw,
     partition,
     order: named.get('order') ?? orderOf(of('epoch'), raw),
-    appendedAt: Number(named.get('at') ?? raw.slice(0, raw.indexOf('-'))),
+    appendedAt: Number(named.get('at') ?? appendedAt(raw)),
     deliveries,
     attempts,
   };

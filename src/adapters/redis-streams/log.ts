@@ -10,7 +10,7 @@ import type {
   StreamKey,
   StreamLog,
 } from '../../ports/stream.js';
-import type { Appender } from './append.js';
+import { type Appender, appendedAt, orderOf } from './append.js';
 import type { Arrivals } from './arrivals.js';
 import { isNoGroup } from './connection.js';
 import { entryOf, type RawEntry } from './entries.js';
@@ -19,11 +19,11 @@ import type { Layouts } from './layouts.js';
 import { GROUP, type Names, type PartitionNames } from './names.js';
 import type { Scripts } from './scripts.js';
 
-type ReadAnswer = readonly [more: number, nextInMs: number, last: string, ...entries: RawEntry[]];
-export type LookAnswer = readonly [length: number, lag: number, pending: number, waiting: number, age: number, left: number];
+/** Open entries of a partition that are looked at for one key's sake. */
+const LOOKED_AT = 1000;
 
-/** Entries that are looked at to find one of a key; where there are more, it is taken to be among them. */
-const LOOK_AT = 1000;
+type ReadAnswer = readonly [batch: number, more: number, nextInMs: number, last: string, ...entries: RawEntry[]];
+export type LookAnswer = readonly [length: number, lag: number, pending: number, waiting: number, age: number, left: number];
 
 /** `StreamLog` on Redis: one stream for each partition, one group that reads it under a lease. */
 export class RedisStreamLog implements StreamLog {
@@ -50,15 +50,15 @@ export class RedisStreamLog implements StreamLog {
     // would overtake. So the script asks and reads in one step, and waiting is the business of `arrival`.
     const answer = await this.#owned<ReadAnswer>('read', this.#names.of(partition), [owner, fence, limit, GROUP]);
     if (answer === null) return 'stale';
-    const [more, nextInMs, last, ...entries] = answer;
+    const [number, more, nextInMs, last, ...entries] = answer;
     if (last !== '') this.#arrivals.reached(partition, last);
-    return { entries: entries.map((raw) => entryOf(raw, partition)), more: more === 1, nextInMs: nextInMs < 0 ? null : nextInMs };
+    return { number, entries: entries.map((raw) => entryOf(raw, partition)), more: more === 1, nextInMs: nextInMs < 0 ? null : nextInMs };
   }
 
-  async settle({ partition, owner, fence }: Hold, { done, parked }: Settlement): Promise<'applied' | 'stale'> {
+  async settle({ partition, owner, fence }: Hold, { batch, done, parked }: Settlement): Promise<'applied' | 'stale'> {
     const streamed = done.filter(isStreamed);
     const waited = done.filter((entry) => !isStreamed(entry));
-    const args: (string | number)[] = [owner, fence, GROUP, streamed.length, ...streamed, waited.length];
+    const args: (string | number)[] = [owner, fence, GROUP, batch, streamed.length, ...streamed, waited.length];
     for (const entry of waited) args.push(...entry.split('\n'));
     for (const parking of parked) {
       const moved = parking.entries.filter(isStreamed);
@@ -73,30 +73,33 @@ export class RedisStreamLog implements StreamLog {
   }
 
   async waits(key: StreamKey): Promise<boolean> {
-    const { partitions, from } = (await this.#layouts.now()).known;
-    const places = new Set([partitionOf(key.key, partitions), partitionOf(key.key, from)]);
+    const { known } = await this.#layouts.now();
+    // While keys move, something of the last epoch may be where this one was.
+    const places = new Set(
+      [known.partitions, ...(known.epoch === known.opened ? [] : [known.from])].map((many) => partitionOf(key.key, many)),
+    );
     const answers = await Promise.all(
       [...places].map((partition) => {
         const { stream, parked } = this.#names.of(partition);
-        return this.#scripts.run<number>('waits', [stream, parked], [laneOf(key), GROUP, LOOK_AT]);
+        return this.#scripts.run<number>('waits', [stream, parked], [GROUP, laneOf(key), LOOKED_AT]);
       }),
     );
     return answers.includes(1);
   }
 
-  /** The id alone does not say in which partition it is: all of them are asked at once. */
   async find(tenant: string, id: string): Promise<Pick<StreamEntry, 'key' | 'appendedAt'> | null> {
     const { client } = this.#scripts;
     const partitions = this.#layouts.inUse((await this.#layouts.now()).known);
-    const known = await Promise.all(partitions.map(({ dedupe }) => this.#scripts.ask(() => client.get(dedupe(id)))));
-    for (const [n, { stream, parked }] of partitions.entries()) {
-      const entry = known[n]?.split(' ')[2];
-      const lane = entry === undefined ? null : await this.#scripts.run<string | null>('find', [stream, parked], [entry, GROUP]);
-      if (entry === undefined || lane === null) continue;
-      const found = keyOf(lane);
-      return found.tenant === tenant ? { key: found.key, appendedAt: Number(entry.slice(0, entry.indexOf('-'))) } : null;
-    }
-    return null;
+    // Whoever asks knows no key, so every partition is asked whether it remembers the id: one round trip for all of them.
+    const marks = await Promise.all(partitions.map((names) => this.#scripts.ask(() => client.get(names.dedupe(id)))));
+    const partition = marks.findIndex((mark) => mark !== null);
+    const [epoch = '', entry = ''] = marks[partition]?.split(' ') ?? [];
+    if (entry === '') return null;
+    const { stream, waiting } = this.#names.of(partition);
+    const lane = await this.#scripts.run<string | null>('find', [stream, waiting], [GROUP, entry, orderOf(epoch, entry)]);
+    if (lane === null) return null;
+    const key = keyOf(lane);
+    return key.tenant === tenant ? { key: key.key, appendedAt: appendedAt(entry) } : null;
   }
 
   async trim(keep: number): Promise<number> {

@@ -27,7 +27,8 @@ export class Names {
   }
 
   of(partition: number): PartitionNames {
-    return (this.#partitions[partition] ??= partitionNames(`${this.#base}:stream:${partition}`));
+    this.#partitions[partition] ??= partitionNames(`${this.#base}:stream:${partition}`);
+    return this.#partitions[partition];
   }
 }
 

@@ -2,7 +2,7 @@
  * Appends entries that are not known yet.
  * KEYS[1]    the partition's stream
  * KEYS[2]    its layout
- * KEYS[3..]  for each entry, what is remembered of its id: `fingerprint epoch entry`
+ * KEYS[3..]  for each entry, what is remembered of its id: `epoch entry fingerprint`
  * ARGV[1]    the epoch that the caller knows
  * ARGV[2]    milliseconds for which ids are remembered
  * ARGV[3..]  for each entry: lane, id, fingerprint, body
@@ -16,12 +16,12 @@ for n = 3, #KEYS do
   local at = 3 + (n - 3) * 4
   local known = redis.call('GET', KEYS[n])
   if known then
-    local blank = string.find(known, ' ', 1, true)
-    out[#out + 1] = (string.sub(known, 1, blank - 1) == ARGV[at + 2] and '=' or '!') .. string.sub(known, blank + 1)
+    local order, mark = string.match(known, '^(%S+ %S+) (.*)$')
+    out[#out + 1] = (mark == ARGV[at + 2] and '=' or '!') .. order
   else
     local entry = redis.call('XADD', KEYS[1], '*', 'lane', ARGV[at], 'id', ARGV[at + 1], 'fp', ARGV[at + 2], 'epoch', ARGV[1], 'body', ARGV[at + 3])
     local order = ARGV[1] .. ' ' .. entry
-    redis.call('SET', KEYS[n], ARGV[at + 2] .. ' ' .. order, 'PX', ARGV[2])
+    redis.call('SET', KEYS[n], order .. ' ' .. ARGV[at + 2], 'PX', ARGV[2])
     out[#out + 1] = '+' .. order
   end
 end

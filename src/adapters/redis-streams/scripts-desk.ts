@@ -146,3 +146,52 @@ redis.call('HDEL', KEYS[2], ARGV[1])
 redis.call('ZREMRANGEBYLEX', KEYS[3], '[' .. ARGV[1] .. '\\n', '(' .. ARGV[1] .. '\\v')
 return 1
 `;
+
+/** What of a stream is open: from the first that is pending, or else after the last that was handed out. Nil where nothing is. */
+const FIRST_OPEN = `
+local function firstOpen(stream, name)
+  local reached = '0-0'
+  for _, group in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    local one = {}
+    for n = 1, #group, 2 do one[group[n]] = group[n + 1] end
+    if one.name == name then
+      if one.pending > 0 then return redis.call('XPENDING', stream, name)[2], one['last-delivered-id'] end
+      reached = one['last-delivered-id']
+    end
+  end
+  return '(' .. reached, reached
+end
+`;
+
+/**
+ * Whether anything of a lane is not settled.
+ * KEYS     1: the partition's stream, 2: parked lanes
+ * ARGV     1: the group, 2: lane, 3: how many entries are looked at; where there are more, the answer is yes
+ * returns  1 or 0
+ */
+export const WAITS = `${FIRST_OPEN}
+if redis.call('ZSCORE', KEYS[2], ARGV[2]) then return 1 end
+local from = firstOpen(KEYS[1], ARGV[1])
+local open = redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', ARGV[3])
+for _, entry in ipairs(open) do
+  if entry[2][2] == ARGV[2] then return 1 end -- lane is the first of the fields
+end
+return #open < tonumber(ARGV[3]) and 0 or 1
+`;
+
+/**
+ * The lane of an entry that is not settled.
+ * KEYS     1: the partition's stream, 2: what waits in parked lanes
+ * ARGV     1: the group, 2: the entry, 3: its order
+ * returns  the lane, or nil
+ */
+export const FIND = `${FIRST_OPEN}
+local entry = redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2])[1]
+if not entry then return nil end
+local name = entry[2][2]
+if redis.call('ZLEXCOUNT', KEYS[2], '[' .. name .. '\\n' .. ARGV[3] .. '\\n', '(' .. name .. '\\n' .. ARGV[3] .. '\\v') > 0 then return name end
+if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1) > 0 then return name end
+local _, reached = firstOpen(KEYS[1], ARGV[1])
+if #redis.call('XRANGE', KEYS[1], '(' .. reached, ARGV[2], 'COUNT', 1) > 0 then return name end
+return nil
+`;

@@ -5,7 +5,7 @@
 const SHARED = `
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-local lease = redis.call('HMGET', KEYS[2], 'owner', 'fence')
+local lease = redis.call('HMGET', KEYS[2], 'owner', 'fence', 'batch')
 local ours = lease[1] == ARGV[1] and lease[2] == ARGV[2]
 local function pad(text, digits)
   return string.rep('0', digits - #text) .. text
@@ -31,15 +31,16 @@ end
  * Hands out the next batch.
  * KEYS     1: the partition's stream, 2: its lease, 3: its layout, 4: parked lanes, 5: what is known of them, 6: what waits in them
  * ARGV     1: owner, 2: fence, 3: the most entries, 4: the group
- * returns  nil: the partition is not the owner's. Else: 1 where there may be more, else 0; milliseconds until the next parked lane
- *          is due, or -1; the last entry of the stream where all of it has been handed out, else an empty text; then the entries,
+ * returns  nil: the partition is not the owner's. Else: the number of the batch; 1 where there may be more, else 0; milliseconds
+ *          until the next parked lane is due, or -1; the last entry of the stream where all of it has been handed out, else an empty
+ *          text; then the entries,
  *          each as {entry, deliveries, attempts, fields}, or as {the waiting entry, deliveries, attempts}
  */
 export const READ = `${SHARED}
 if not ours then return nil end
 local limit = tonumber(ARGV[3])
 local parking = redis.call('ZCARD', KEYS[4]) > 0
-local out = { 0, -1, '' }
+local out = { 0, 0, -1, '' }
 local room = limit
 
 -- Of a lane that is parked: to the end of its line. Of any other: handed out.
@@ -47,7 +48,7 @@ local function give(id, fields, deliveries)
   if parking and redis.call('ZSCORE', KEYS[4], field(fields, 'lane')) then
     redis.call('ZADD', KEYS[6], 0, member(id, fields))
     redis.call('XACK', KEYS[1], ARGV[4], id)
-    out[1] = 1
+    out[2] = 1
   else
     out[#out + 1] = { id, deliveries, 0, fields }
     room = room - 1
@@ -56,13 +57,13 @@ end
 
 local again = redis.call('XAUTOCLAIM', KEYS[1], ARGV[4], ARGV[1], 0, '0-0', 'COUNT', limit)[2]
 if #again > 0 then
-  out[1] = 1
+  out[2] = 1
   local counts = {}
   for _, about in ipairs(redis.call('XPENDING', KEYS[1], ARGV[4], again[1][1], again[#again][1], limit)) do counts[about[1]] = about[4] end
   for _, entry in ipairs(again) do give(entry[1], entry[2], counts[entry[1]] or 1) end
 end
 
-if parking and room > 0 then
+if parking and #again == 0 then
   for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', now, 'LIMIT', 0, room)) do
     if room <= 0 then break end
     local line = lane(name, room)
@@ -81,7 +82,7 @@ if parking and room > 0 then
   end
 end
 
-local want = room
+local want = (#again == 0 and room == limit) and limit or 0
 if want > 0 then
   local layout = redis.call('HMGET', KEYS[3], 'epoch', 'opened', 'seal')
   local moving = layout[1] ~= layout[2]
@@ -96,34 +97,36 @@ if want > 0 then
     local fresh = redis.call('XREADGROUP', 'GROUP', ARGV[4], ARGV[1], 'COUNT', want, 'STREAMS', KEYS[1], '>')
     local entries = fresh and fresh[1][2] or {}
     for _, entry in ipairs(entries) do give(entry[1], entry[2], 1) end
-    if #entries == want then out[1] = 1 end
+    if #entries == want then out[2] = 1 end
   end
 else
-  out[1] = 1
+  out[2] = 1
 end
-if out[1] == 0 then
+if out[2] == 0 then
   local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
-  out[3] = last[1] and last[1][1] or '0-0'
+  out[4] = last[1] and last[1][1] or '0-0'
 end
 
 if parking then
   local nearest = redis.call('ZRANGEBYSCORE', KEYS[4], '(' .. string.format('%.0f', now), '(+inf', 'WITHSCORES', 'LIMIT', 0, 1)
-  if nearest[2] then out[2] = math.max(0, math.ceil(nearest[2] - now)) end
+  if nearest[2] then out[3] = math.max(0, math.ceil(nearest[2] - now)) end
 end
+if #out > 4 then out[1] = redis.call('HINCRBY', KEYS[2], 'batch', 1) end
 return out
 `;
 
 /**
  * Settles a batch.
  * KEYS     as of READ
- * ARGV     1: owner, 2: fence, 3: the group; then how many entries of the stream are done, and they; how many waiting entries are
+ * ARGV     1: owner, 2: fence, 3: the group, 4: the number of the batch; then how many entries of the stream are done, and they; how many waiting entries are
  *          done, and of each its lane and its order; then for each lane to be parked: its name, attempts, milliseconds until it is
  *          due or -1, the failure as JSON, how many entries of the stream go to its line, and they
- * returns  nil: the partition is not the owner's, nothing was changed; else 1
+ * returns  nil: the partition is not the owner's, nothing was changed; 0: there was another batch since, nothing was changed; else 1
  */
 export const SETTLE = `${SHARED}
 if not ours then return nil end
-local at = 4
+if lease[3] ~= ARGV[4] then return 0 end
+local at = 5
 local function take()
   at = at + 1
   return ARGV[at - 1]
