@@ -26,7 +26,13 @@ export interface Audit {
 
 /** Holds every conversation, as its history gives it, against what was sent into it. */
 export function auditOf(sent: readonly Sent[], histories: ReadonlyMap<string, readonly Stored[]>): Audit {
-  const audit = { lost: [] as string[], doubled: [] as string[], strangers: [] as string[], disordered: [] as string[], unrecognised: [] as string[] };
+  const audit = {
+    lost: [] as string[],
+    doubled: [] as string[],
+    strangers: [] as string[],
+    disordered: [] as string[],
+    unrecognised: [] as string[],
+  };
   const byKey = new Map(sent.map((message) => [message.clientMessageId, message]));
   const seen = new Map<string, number>();
   for (const history of histories.values()) {

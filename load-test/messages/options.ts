@@ -127,7 +127,8 @@ function parse(args: readonly string[]) {
 
 function number(what: string, text: string, least: number): number {
   const value = Number(text);
-  if (!/^\d+(\.\d+)?$/.test(text) || value < least || value > 1_000_000) throw new UsageError(`--${what} ${text}: give a number from ${least} on`);
+  if (!/^\d+(\.\d+)?$/.test(text) || value < least || value > 1_000_000)
+    throw new UsageError(`--${what} ${text}: give a number from ${least} on`);
   return value;
 }
 

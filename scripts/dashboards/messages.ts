@@ -63,7 +63,12 @@ export const messages: Board = {
     {
       title: 'What waits',
       panels: [
-        number({ title: 'Waiting', about: 'In all partitions.', unit: 'short', queries: [{ expr: orNone('signalbox:message_lag'), legend: '' }] }),
+        number({
+          title: 'Waiting',
+          about: 'In all partitions.',
+          unit: 'short',
+          queries: [{ expr: orNone('signalbox:message_lag'), legend: '' }],
+        }),
         number({
           title: 'In hand',
           about: 'Given to a consumer, and not stored yet.',

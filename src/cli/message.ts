@@ -1,5 +1,5 @@
-import { type Command, Option } from 'commander';
 import { randomUUID } from 'node:crypto';
+import { type Command, Option } from 'commander';
 import { clientFor, count, family, id, print, printJson, wantsJson } from './command.js';
 import { columns } from './table.js';
 
@@ -60,7 +60,11 @@ export function addMessage(program: Command): void {
     .action(async (conversation: string, options: { readonly newest?: true; readonly limit: number }, command: Command) => {
       const client = await clientFor(command);
       const order = options.newest === true ? 'newest' : 'oldest';
-      const page = await client.list<Stored>(`/api/v1/conversations/${encodeURIComponent(conversation)}/messages`, { order }, options.limit);
+      const page = await client.list<Stored>(
+        `/api/v1/conversations/${encodeURIComponent(conversation)}/messages`,
+        { order },
+        options.limit,
+      );
       if (wantsJson(command)) return printJson(page);
       const rows = page.data.map(({ persistedAt, senderId, content }) => [persistedAt, senderId, content.split('\n')[0] ?? '']);
       print(rows.length === 0 ? 'nothing there' : columns(rows));

@@ -118,7 +118,9 @@ function addLooks(stream: Command): void {
         state,
         `${failure.message} (${failure.code})`,
       ]);
-      print(rows.length === 0 ? 'none' : columns([['conversation', 'partition', 'waiting', 'attempts', 'state', 'why'], ...rows], [1, 2, 3]));
+      print(
+        rows.length === 0 ? 'none' : columns([['conversation', 'partition', 'waiting', 'attempts', 'state', 'why'], ...rows], [1, 2, 3]),
+      );
     });
 }
 

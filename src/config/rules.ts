@@ -213,7 +213,9 @@ export function doubts(values: Values, given: readonly SettingName[]): string[] 
     warnings.push('REDIS_URL: is not set, so rates and limits count in each process, and live events come by polling');
   }
   if (mongodb !== null && redis === null && values.ingressMode === 'queued') {
-    warnings.push('REDIS_URL: is not set, so there is no log of messages: they are stored before they are acknowledged (INGRESS_MODE=direct)');
+    warnings.push(
+      'REDIS_URL: is not set, so there is no log of messages: they are stored before they are acknowledged (INGRESS_MODE=direct)',
+    );
   }
   if (rabbitmq !== null && given.includes('workerBatchSize') && values.workerBatchSize > values.prefetchCount) {
     warnings.push(

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { type Request, type Response } from 'express';
+import type { Request, Response } from 'express';
 import { SignalboxError } from '../errors.js';
 import type { Timer, Timers } from '../ports/clock.js';
 
@@ -80,11 +80,7 @@ export function beginStream<Key, Place extends string | number, Item>(
 }
 
 /** The id of the last event that a client has seen: as the header says, else the query; null where neither does. */
-export function lastEventOf(
-  request: Request,
-  query: string | undefined,
-  isOne: (text: string) => boolean,
-): string | null {
+export function lastEventOf(request: Request, query: string | undefined, isOne: (text: string) => boolean): string | null {
   const header = request.get('Last-Event-ID')?.trim();
   const fromHeader = header !== undefined && header !== '';
   const text = fromHeader ? header : (query ?? '');

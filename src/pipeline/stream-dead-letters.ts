@@ -152,7 +152,16 @@ async function groupsOf(dead: DeadEntries, filter: DeliveryFilter): Promise<read
     const at = settledAt ?? 0;
     const group = groups.get(fingerprint ?? '');
     if (group === undefined) {
-      groups.set(fingerprint ?? '', { fingerprint, workload: dead.workload, channel, failure, count: 1, firstAt: at, lastAt: at, sample: id });
+      groups.set(fingerprint ?? '', {
+        fingerprint,
+        workload: dead.workload,
+        channel,
+        failure,
+        count: 1,
+        firstAt: at,
+        lastAt: at,
+        sample: id,
+      });
     } else groups.set(fingerprint ?? '', { ...group, count: group.count + 1, firstAt: at });
   }
   return [...groups.values()];

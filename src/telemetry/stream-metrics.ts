@@ -51,15 +51,19 @@ export function streamMetrics(registry: Registry): (fact: Fact) => void {
 export function streamGauges(registry: Registry, depth: () => Promise<readonly PartitionDepth[]>): void {
   // All of them show parts of one answer: it is asked for once a scrape.
   let asked: Promise<readonly PartitionDepth[]> | undefined;
-  const gauge = (name: string, help: string, valueOf: (one: PartitionDepth) => number): void =>
+  const gauge = (name: string, help: string, figure: (one: PartitionDepth) => number): void =>
     gaugeOf(registry, name, help, ['partition'], async () => {
       asked ??= depth().finally(() => {
         asked = undefined;
       });
-      return (await asked).map((one) => [{ partition: String(one.partition) }, valueOf(one)]);
+      return (await asked).map((one) => [{ partition: String(one.partition) }, figure(one)]);
     });
   gauge('stream_partition_lag', 'Messages that no consumer has been given yet, by partition.', ({ lag }) => lag);
   gauge('stream_partition_pending', 'Messages in an owner’s hands, by partition.', ({ pending }) => pending);
   gauge('stream_partition_parked', 'Messages of conversations that stand still, by partition.', ({ parked }) => parked);
-  gauge('stream_partition_oldest_seconds', 'Age of the oldest message that is not stored, by partition.', ({ oldestMs }) => oldestMs / 1000);
+  gauge(
+    'stream_partition_oldest_seconds',
+    'Age of the oldest message that is not stored, by partition.',
+    ({ oldestMs }) => oldestMs / 1000,
+  );
 }

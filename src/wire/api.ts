@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { createServer as createHttpServer, type Server } from 'node:http';
+import type { Router } from 'express';
 import { createSystemClock } from '../adapters/system/system-clock.js';
 import { createSystemIds } from '../adapters/system/system-ids.js';
-import type { Router } from 'express';
 import type { Admission } from '../ingress/admission.js';
 import { deskRoutes } from '../ingress/desk.js';
 import { fleetRoutes } from '../ingress/fleet-routes.js';
@@ -72,7 +72,10 @@ export function createApi(parts: ApiParts): Server {
     api: [
       { path: '/api/v1/messages', router: messages },
       { path: '/api/messages', router: messages },
-      { path: '/api/v1/conversations', router: conversationRoutes({ messages: parts.messages, streams: parts.messageParts.conversations }) },
+      {
+        path: '/api/v1/conversations',
+        router: conversationRoutes({ messages: parts.messages, streams: parts.messageParts.conversations }),
+      },
       { path: '/api/v1', router: streamRoutes({ streams: new Map([['messages', parts.stream]]) }) },
       { path: '/api/v1/users', router: peopleRoutes({ people, pipeline, phones, criticalCategories }) },
       { path: '/api/v1/users', router: inboxRoutes({ inbox: parts.inbox, streams: parts.streams }) },

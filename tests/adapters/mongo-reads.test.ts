@@ -3,14 +3,7 @@ import type { mongo } from 'mongoose';
 import { HALVES, ON_THE_DESK, openIn, rested, statusesOf } from '../../src/adapters/mongo/backlog.js';
 import { auditIn, countIn, doneByIn, groupsIn } from '../../src/adapters/mongo/desk.js';
 import { afterIn, type ItemDocument, listIn as inboxIn, newestIn, unreadIn } from '../../src/adapters/mongo/inbox.js';
-import {
-  byIdsIn,
-  byKeysIn,
-  historyIn,
-  type MessageDocument,
-  type ReceiptDocument,
-  receiptsIn,
-} from '../../src/adapters/mongo/messages.js';
+import { byIdsIn, byKeysIn, historyIn, type MessageDocument, type ReceiptDocument, receiptsIn } from '../../src/adapters/mongo/messages.js';
 import { MESSAGES, NOTIFICATIONS, type NotificationDocument, RECEIPTS } from '../../src/adapters/mongo/model.js';
 import { changedIn, type PersonDocument } from '../../src/adapters/mongo/people.js';
 import { deliveriesIn, deliveryIn, listIn } from '../../src/adapters/mongo/reader.js';

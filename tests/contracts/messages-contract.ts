@@ -124,7 +124,10 @@ export function messagesContract(features: StoreFeatures, make: () => Promise<Me
 
     test('comes behind all that the conversation has, and before what its stream gives out later', async () => {
       const placed = await harness.messages.place(unplaced(0));
-      expect(placed).toEqual({ outcome: 'stored', message: { ...unplaced(0), order: placed.message.order, persistedAt: expect.any(Number) } });
+      expect(placed).toEqual({
+        outcome: 'stored',
+        message: { ...unplaced(0), order: placed.message.order, persistedAt: expect.any(Number) },
+      });
       await harness.messages.persist([messageDraft(1)]);
       await harness.messages.place(unplaced(2));
       await harness.messages.place(unplaced(3));
@@ -165,9 +168,7 @@ export function messagesContract(features: StoreFeatures, make: () => Promise<Me
 
     test('given many times at once is added once', async () => {
       await harness.messages.persist([messageDraft(1)]);
-      const given = await Promise.all(
-        Array.from({ length: 8 }, () => harness.messages.receive('t', id, { userId: 'bob', state: 'read' })),
-      );
+      const given = await Promise.all(Array.from({ length: 8 }, () => harness.messages.receive('t', id, { userId: 'bob', state: 'read' })));
       expect(given.filter((one) => one?.added === true)).toHaveLength(1);
       expect(await harness.messages.receipts('t', id)).toHaveLength(1);
     });

@@ -25,7 +25,13 @@ export interface StreamView {
   readonly epoch: number;
   readonly partitions: number;
   readonly moving: unknown;
-  readonly depth: readonly { readonly partition: number; readonly lag: number; readonly pending: number; readonly parked: number; readonly owner: string | null }[];
+  readonly depth: readonly {
+    readonly partition: number;
+    readonly lag: number;
+    readonly pending: number;
+    readonly parked: number;
+    readonly owner: string | null;
+  }[];
 }
 
 /** The call of the checklist. */
@@ -213,7 +219,8 @@ export function messagesSuite(title: string, settings: () => Promise<Readonly<Re
     });
 
     it('shows a conversation as it goes on, and again from where a client left', async () => {
-      const say = (n: number): Promise<string> => post(app, message({ conversationId: 'live', clientMessageId: `l-${n}`, content: `${n}` }));
+      const say = (n: number): Promise<string> =>
+        post(app, message({ conversationId: 'live', clientMessageId: `l-${n}`, content: `${n}` }));
       await say(0);
       await untilStored(app, 'live', 1);
       const stream = await openStream(`${app.url}/api/v1/conversations/live/stream`);
@@ -237,7 +244,8 @@ export function messagesSuite(title: string, settings: () => Promise<Readonly<Re
       // A beat tells every owner of it.
       await new Promise((resolve) => setTimeout(resolve, 1_500));
       const ids = [];
-      for (const n of [0, 1, 2]) ids.push(await post(app, message({ conversationId: 'paused', clientMessageId: `p-${n}`, content: `${n}` })));
+      for (const n of [0, 1, 2])
+        ids.push(await post(app, message({ conversationId: 'paused', clientMessageId: `p-${n}`, content: `${n}` })));
       const view = await streamOf(app);
       expect(view.paused).toBe(true);
       expect(view.depth.reduce((sum, { lag }) => sum + lag, 0)).toBe(3);
@@ -262,7 +270,11 @@ export function messagesSuite(title: string, settings: () => Promise<Readonly<Re
         return now.moving === null ? now : null;
       });
       expect(view.depth).toHaveLength(32);
-      const again = await app.send<Accepted>('POST', '/api/v1/messages', message({ conversationId: 'moved', clientMessageId: 'm-3', content: '3' }));
+      const again = await app.send<Accepted>(
+        'POST',
+        '/api/v1/messages',
+        message({ conversationId: 'moved', clientMessageId: 'm-3', content: '3' }),
+      );
       expect(again.body.idempotentHit).toBe(true);
     }, 30_000);
   });

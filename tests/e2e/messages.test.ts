@@ -36,13 +36,20 @@ describe('Messages without consumers', () => {
     await post(queued, message({ conversationId: 'waits', clientMessageId: 'w-0', content: '0' }));
     await queued.stop();
     const direct = await startApp({ ...settings, INGRESS_MODE: 'direct' });
-    const behind = await direct.send('POST', '/api/v1/messages', message({ conversationId: 'waits', clientMessageId: 'w-1', content: '1' }));
+    const behind = await direct.send(
+      'POST',
+      '/api/v1/messages',
+      message({ conversationId: 'waits', clientMessageId: 'w-1', content: '1' }),
+    );
     expect(behind).toMatchObject({ status: 202, body: { state: 'pending' } });
     const other = message({ conversationId: 'free', clientMessageId: 'f-0', content: '0' });
     const stored = await direct.send('POST', '/api/v1/messages', other);
     expect(stored).toMatchObject({ status: 202, body: { state: 'persisted', idempotentHit: false } });
     expect((await historyOf(direct, 'free')).data.map(({ content }) => content)).toEqual(['0']);
-    expect(await direct.send('POST', '/api/v1/messages', other)).toMatchObject({ status: 200, body: { ...stored.body, idempotentHit: true } });
+    expect(await direct.send('POST', '/api/v1/messages', other)).toMatchObject({
+      status: 200,
+      body: { ...stored.body, idempotentHit: true },
+    });
     expect((await direct.send('POST', '/api/v1/messages', { ...other, content: 'x' })).status).toBe(422);
     await direct.stop();
     const both = await startApp({ ...settings, ENABLE_STREAM_CONSUMERS: 'true', INGRESS_MODE: 'direct' });

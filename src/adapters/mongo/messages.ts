@@ -148,11 +148,21 @@ export class MongoMessages implements MessageStore {
 
   /** By the id of the one that was offered: what has its id, else what has its key. */
   async #find(offered: readonly MessageDocument[]): Promise<ReadonlyMap<string, MessageDocument>> {
-    const byId = await this.#run((messages) => byIdsIn(messages, offered.map(({ _id }) => _id)).toArray());
+    const byId = await this.#run((messages) =>
+      byIdsIn(
+        messages,
+        offered.map(({ _id }) => _id),
+      ).toArray(),
+    );
     const found = new Map(byId.map((document) => [document._id, document]));
     const rest = offered.filter(({ _id }) => !found.has(_id));
     if (rest.length === 0) return found;
-    const byKey = await this.#run((messages) => byKeysIn(messages, rest.map(({ idempotencyKey }) => idempotencyKey)).toArray());
+    const byKey = await this.#run((messages) =>
+      byKeysIn(
+        messages,
+        rest.map(({ idempotencyKey }) => idempotencyKey),
+      ).toArray(),
+    );
     const keyed = new Map(byKey.map((document) => [document.idempotencyKey, document]));
     for (const { _id, idempotencyKey } of rest) {
       const document = keyed.get(idempotencyKey);

@@ -50,7 +50,8 @@ export type AcceptMessage = (submission: MessageSubmission) => Promise<MessageAc
 export function createAcceptMessage(deps: Deps): AcceptMessage {
   return async (submission) => {
     const message = messageOf(submission, deps);
-    const direct = !isQueued(message, deps.queuedPercent) && !(await deps.log.waits({ tenant: message.tenant, key: message.conversationId }));
+    const direct =
+      !isQueued(message, deps.queuedPercent) && !(await deps.log.waits({ tenant: message.tenant, key: message.conversationId }));
     const accepted = await (direct ? store(message, deps) : append(message, deps));
     deps.watch({ kind: 'message-accepted', outcome: accepted.outcome, path: direct ? 'direct' : 'queued' });
     return accepted;

@@ -23,13 +23,20 @@ interface MessageKey {
 }
 
 /** Whoever meets the key again, with no cache at all, meets the same message. */
-export function identityFor({ tenant, senderId, conversationId, key }: MessageKey): { readonly id: string; readonly idempotencyKey: string } {
+export function identityFor({ tenant, senderId, conversationId, key }: MessageKey): {
+  readonly id: string;
+  readonly idempotencyKey: string;
+} {
   const idempotencyKey = hashOf('message', tenant, senderId, conversationId, key);
   return { id: uuidOf(idempotencyKey), idempotencyKey };
 }
 
 /** Tells a repeat from another message under the same key. */
-export function messageFingerprint({ content, contentType, recipientIds }: Pick<UnplacedMessage, 'content' | 'contentType' | 'recipientIds'>): string {
+export function messageFingerprint({
+  content,
+  contentType,
+  recipientIds,
+}: Pick<UnplacedMessage, 'content' | 'contentType' | 'recipientIds'>): string {
   return fingerprintOf({ content, contentType, recipientIds });
 }
 
@@ -72,8 +79,10 @@ function bodyOf(text: string): Body | null {
 /** Only we write entries; whoever else does is found out by this, not by the store. */
 function isBody(value: unknown): value is Body {
   if (typeof value !== 'object' || value === null) return false;
-  const { idempotencyKey, senderId, clientMessageId, recipientIds, contentType, content, payloadKey, correlationId } =
-    value as Record<string, unknown>;
+  const { idempotencyKey, senderId, clientMessageId, recipientIds, contentType, content, payloadKey, correlationId } = value as Record<
+    string,
+    unknown
+  >;
   const texts = [idempotencyKey, senderId, contentType, correlationId, content ?? payloadKey];
   return (
     texts.every((text) => typeof text === 'string') &&

@@ -46,7 +46,13 @@ describe('Accepting a message', () => {
     const { id, idempotencyKey } = identityFor(key);
     expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
     expect(identityFor(key)).toEqual({ id, idempotencyKey });
-    const others = [{ tenant: 'u' }, { senderId: 'bob' }, { conversationId: 'x' }, { key: 'c-2' }, { senderId: 'adac', conversationId: 'hat' }];
+    const others = [
+      { tenant: 'u' },
+      { senderId: 'bob' },
+      { conversationId: 'x' },
+      { key: 'c-2' },
+      { senderId: 'adac', conversationId: 'hat' },
+    ];
     expect(new Set([id, ...others.map((change) => identityFor({ ...key, ...change }).id)]).size).toBe(others.length + 1);
   });
 

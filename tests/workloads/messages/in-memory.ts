@@ -1,7 +1,7 @@
 import type { Message, MessageDraft, MessageStore, PersistOutcome } from '../../../src/ports/messages.js';
 import type { PayloadStore } from '../../../src/ports/payloads.js';
 import type { StreamEntry } from '../../../src/ports/stream.js';
-import { type MessageSubmission, createAcceptMessage } from '../../../src/workloads/messages/accept.js';
+import { createAcceptMessage, type MessageSubmission } from '../../../src/workloads/messages/accept.js';
 
 /** Messages and payloads in memory, to see what is asked of them. */
 export function inMemory() {
@@ -35,11 +35,25 @@ export const clock = { now: () => 5_000, monotonic: () => 0 };
 
 export function submission(change: Partial<MessageSubmission> = {}): MessageSubmission {
   const whose = { tenant: 't', conversationId: 'chat', senderId: 'ada' };
-  return { ...whose, content: 'Hello', contentType: 'text', clientMessageId: 'c-1', key: 'c-1', recipientIds: [], correlationId: 'r', ...change };
+  return {
+    ...whose,
+    content: 'Hello',
+    contentType: 'text',
+    clientMessageId: 'c-1',
+    key: 'c-1',
+    recipientIds: [],
+    correlationId: 'r',
+    ...change,
+  };
 }
 
 /** Accepts it as ingress does, and gives what the log would hand out. */
-export async function entryOf(n: number, change: Partial<MessageSubmission> = {}, blobs?: PayloadStore, inlineBytes = 1_000): Promise<StreamEntry> {
+export async function entryOf(
+  n: number,
+  change: Partial<MessageSubmission> = {},
+  blobs?: PayloadStore,
+  inlineBytes = 1_000,
+): Promise<StreamEntry> {
   const entries: StreamEntry[] = [];
   const accept = createAcceptMessage({
     log: {

@@ -18,7 +18,8 @@ function handler(kept = inMemory()) {
     watch: (fact) => void facts.push(fact),
     arrived: (conversations) => void told.push(...conversations),
   });
-  const results = () => facts.flatMap((fact) => (fact.kind === 'messages-handled' ? fact.handled.map(({ result, code }) => code ?? result) : []));
+  const results = () =>
+    facts.flatMap((fact) => (fact.kind === 'messages-handled' ? fact.handled.map(({ result, code }) => code ?? result) : []));
   return { ...kept, handle, facts, told, results };
 }
 
