@@ -2,12 +2,24 @@ import type { Delivery, LedgerEntry, WorkRecord } from './record.js';
 import type { AcceptResult } from './store.js';
 import type { StreamEntry } from './stream.js';
 
+/** `success`: stored. `duplicate`: it was there already. `error`: neither. */
+export type HandledAs = 'success' | 'duplicate' | 'error';
+
 /**
  * What the pipeline tells whoever counts and logs. The pipeline never logs or counts itself: it states a fact and
  * goes on. A listener must not throw and must not wait.
  */
 export type Fact =
   | { readonly kind: 'accepted'; readonly outcome: AcceptResult['outcome']; readonly record: WorkRecord }
+  /** A message was offered; `path`: whether it went into the log or straight to the store. */
+  | { readonly kind: 'message-accepted'; readonly outcome: AcceptResult['outcome']; readonly path: 'queued' | 'direct' }
+  /** A batch of the message log was handled. `durationMs` on the worker's monotonic clock; `now` on its other one. */
+  | {
+      readonly kind: 'messages-handled';
+      readonly handled: readonly { readonly entry: StreamEntry; readonly result: HandledAs; readonly code?: string }[];
+      readonly durationMs: number;
+      readonly now: number;
+    }
   | { readonly kind: 'published'; readonly count: number; readonly by: 'accept' | 'sweeper' }
   /** `leased`: of the refused, those that somebody else holds. `reclaimed`: of the claimed, those whose last holder left without a word. */
   | { readonly kind: 'claimed'; readonly count: number; readonly refused: number; readonly leased: number; readonly reclaimed: number }

@@ -9,6 +9,7 @@ import type { FleetHarness } from '../contracts/fleet-contract.js';
 import type { StoreHarness } from '../contracts/harness.js';
 import type { InboxHarness } from '../contracts/inbox-contract.js';
 import type { KeysHarness } from '../contracts/keys-contract.js';
+import type { MessagesHarness } from '../contracts/messages-contract.js';
 import type { PeopleHarness } from '../contracts/people-contract.js';
 import type { QueueHarness } from '../contracts/queue-contract.js';
 import type { RetentionHarness } from '../contracts/retention-contract.js';
@@ -34,6 +35,7 @@ export async function makeEmbedded(): Promise<
     PeopleHarness &
     InboxHarness &
     KeysHarness &
+    MessagesHarness &
     DutiesHarness &
     FleetHarness &
     RetentionHarness & { readonly desk: DeskReader; readonly stream: StreamPorts }
@@ -75,6 +77,12 @@ export async function makeEmbedded(): Promise<
     },
     get inbox() {
       return current.inbox;
+    },
+    get messages() {
+      return current.messages;
+    },
+    get payloads() {
+      return current.payloads;
     },
     get keys() {
       return current.keys;

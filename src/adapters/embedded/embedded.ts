@@ -7,8 +7,10 @@ import { GroupCommit } from './group-commit.js';
 import { HotRecords } from './hot-records.js';
 import { EmbeddedInbox } from './inbox.js';
 import { EmbeddedKeys } from './keys.js';
+import { EmbeddedMessages } from './messages.js';
 import { openFile } from './open.js';
 import { EmbeddedOutbox } from './outbox.js';
+import { EmbeddedPayloads } from './payloads.js';
 import { EmbeddedPeople } from './people.js';
 import { EmbeddedQueue } from './queue.js';
 import { EmbeddedReader } from './reader.js';
@@ -72,6 +74,8 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
       stream,
       people,
       inbox: new EmbeddedInbox(database, group, clock, options.inboxKeep ?? INBOX_KEEP),
+      messages: new EmbeddedMessages(database, group, clock),
+      payloads: new EmbeddedPayloads(database, group),
       keys: new EmbeddedKeys(database, group, clock),
       duties: new SoleDuties(clock),
       fleet: new SoleFleet(clock),

@@ -1,3 +1,4 @@
+import { MESSAGE_TABLES } from './message-schema.js';
 import type { Database } from './sqlite.js';
 import { STREAM_TABLES } from './stream-schema.js';
 
@@ -215,6 +216,7 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX api_keys_newest ON api_keys (tenant, created_at, id);
   `,
   STREAM_TABLES,
+  MESSAGE_TABLES,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
