@@ -73,6 +73,7 @@ failed, 2 when the command line is wrong.
   --report FILE       the HTML report (default load-test/report.html)
   --history FILE      JSON lines, one added for each run (default load-test/history.jsonl)
   --skip-baselines    do not measure bare SQLite and the bare receiver before
+  --workload=messages messages instead of notifications, with flags of its own (--workload=messages --help)
   --json              the result as JSON on standard output
   --help              this text
 

@@ -8,6 +8,8 @@ import { dirname } from 'node:path';
 import { runFairness } from './fairness.js';
 import { runFindMax } from './find-max.js';
 import { appendHistory, readHistory } from './history.js';
+import { isAboutMessages } from './messages/options.js';
+import { runMessages } from './messages/run.js';
 import { HELP, type Options, readOptions, UsageError } from './options.js';
 import { print } from './print.js';
 import { renderReport } from './report.js';
@@ -65,6 +67,7 @@ function run(setup: Setup, options: Options, command: string, say: (line: string
 
 async function main(): Promise<number> {
   const args = process.argv.slice(2);
+  if (isAboutMessages(args)) return (await runMessages(args)) ? 0 : 1;
   const options = readOptions(args);
   if (options.help) {
     process.stdout.write(HELP);

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Dashboard } from '@grafana/grafana-foundation-sdk/dashboard';
 import { business } from './dashboards/business.js';
+import { messages } from './dashboards/messages.js';
 import { notifications } from './dashboards/notifications.js';
 import { overview } from './dashboards/overview.js';
 import { dashboard } from './dashboards/panels.js';
@@ -19,9 +20,9 @@ const IMPORTED = '${DS_PROMETHEUS}';
  * The same dashboard for Dashboards → Import, which asks for the data source. Another uid: who has both, as provisioned and by
  * hand, has two.
  */
-function forImport(board: Dashboard): object {
+function forImport(board: Dashboard, uid: string, title: string): object {
   const templating = { list: (board.templating?.list ?? []).filter(({ name }) => name !== 'datasource') };
-  const text = JSON.stringify({ ...board, templating, uid: 'signalbox', title: 'Signalbox' });
+  const text = JSON.stringify({ ...board, templating, uid, title });
   const { links: _links, ...rest } = JSON.parse(text.replaceAll('$datasource', IMPORTED)) as Dashboard;
   const input = {
     name: 'DS_PROMETHEUS',
@@ -40,11 +41,16 @@ function forImport(board: Dashboard): object {
 
 /** The generated files by their path in the repository. */
 function generated(): ReadonlyMap<string, string> {
-  const boards = [overview, notifications, workers, slo, business, runbook(readFileSync(join(root, 'docs/runbook.md'), 'utf8'))];
+  const boards = [overview, notifications, messages, workers, slo, business, runbook(readFileSync(join(root, 'docs/runbook.md'), 'utf8'))];
   const json = (value: object): string => `${JSON.stringify(value, null, 2)}\n`;
   return new Map([
     ...boards.map((board): [string, string] => [`${FOLDER}/${board.uid.replace('signalbox-', '')}.json`, json(dashboard(board))]),
-    ['grafana-dashboard.json', json(forImport(dashboard(overview)))],
+    ['grafana-dashboard.json', json(forImport(dashboard(overview), 'signalbox', 'Signalbox'))],
+    // Where the checklist of messages looks for it, under its title.
+    [
+      'monitoring/grafana/phase3-queue-dashboard.json',
+      json(forImport(dashboard(messages), 'phase3-queue', 'Phase 3: Durable Delivery - Queue Monitoring')),
+    ],
   ]);
 }
 
@@ -58,7 +64,7 @@ function isCurrent(path: string, text: string): boolean {
 
 const files = generated();
 const check = process.argv.includes('--check');
-mkdirSync(join(root, FOLDER), { recursive: true });
+for (const path of files.keys()) mkdirSync(join(root, dirname(path)), { recursive: true });
 for (const [path, text] of files) {
   if (!check) writeFileSync(join(root, path), text);
   else if (!isCurrent(path, text)) {

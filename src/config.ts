@@ -21,6 +21,7 @@ const FOLDED = [
   'storeDriver',
   'queueDriver',
   'ingressMode',
+  'ingressQueuedPercent',
   'mongodbUri',
   'mongodbUsername',
   'mongodbPassword',
@@ -58,6 +59,8 @@ export interface Config extends Omit<Values, Folded | Dead> {
   readonly apiPort: number;
   readonly workerId: string;
   readonly heartbeatMs: number;
+  /** Of a hundred conversations, how many go through the log. */
+  readonly queuedPercent: number;
   /** Whether the development receiver takes the place of real providers. */
   readonly sink: boolean;
   /** Whether a call of the API needs a key or a token. */
@@ -143,6 +146,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = readEnvironment().variables)
     port: values.roles.includes('api') ? values.port : (values.healthCheckPort ?? (set.includes('port') ? values.port : WORKER_PORT)),
     dataDir: (databaseUrl === null ? null : fileUrlDirectory(databaseUrl)) ?? dataDir,
     workerId: values.workerId ?? `${hostname().replace(/[^A-Za-z0-9._:-]/g, '-')}-${process.pid}`,
+    queuedPercent: values.ingressMode === 'direct' ? 0 : values.ingressQueuedPercent,
     heartbeatMs: values.heartbeatMs ?? Math.floor(values.leaseMs / 3),
     sink: values.sink === 'on' || (values.sink === 'auto' && !production),
     authRequired: values.authRequired === 'on' || (values.authRequired === 'auto' && (production || !isLoopback(values.host))),

@@ -9,6 +9,7 @@ import { apiGuards } from './ingress/guards.js';
 import { createRates } from './pipeline/rates.js';
 import type { Timers } from './ports/clock.js';
 import type { SeenMember } from './ports/fleet.js';
+import type { PartitionDepth } from './ports/stream.js';
 import type { Watch } from './ports/watch.js';
 import { armPorts } from './runtime/failpoints.js';
 import { type Log, logFact } from './telemetry/log.js';
@@ -18,6 +19,7 @@ import { type ApiParts, createApi } from './wire/api.js';
 import type { Backends } from './wire/backends.js';
 import { startSink } from './wire/channels.js';
 import { createIdentity } from './wire/identity.js';
+import { createMessages } from './wire/messages.js';
 import { openBackends } from './wire/open-backends.js';
 import { presenceOf } from './wire/presence.js';
 import { createWork } from './wire/work.js';
@@ -54,13 +56,15 @@ export async function wire(options: Options): Promise<App> {
   const timers = createSystemTimers();
   const { config } = options;
   const life: Life = { port: config.port, draining: false };
-  const { backends, sink, ways, streams, admission, pipeline, janitor, presence, http } = await assemble(options, timers, life);
+  const { backends, sink, ways, streams, admission, pipeline, janitor, messages, presence, http } = await assemble(options, timers, life);
 
   const close = async (): Promise<void> => {
     life.draining = true;
     streams.end();
+    messages.conversations.end();
     admission.close();
-    await Promise.all([pipeline.stop(), janitor.stop()]);
+    messages.admission.close();
+    await Promise.all([pipeline.stop(), janitor.stop(), messages.stop()]);
     admission.stop();
     await closeServer(http, timers);
     await Promise.all([...ways.all.map((way) => way.close()), sink?.stop()]);
@@ -76,11 +80,16 @@ export async function wire(options: Options): Promise<App> {
     if (sink !== null) await warm;
     if (config.roles.has('api')) admission.start();
     pipeline.start();
+    messages.start();
     if (config.roles.has('janitor')) janitor.start();
     return port;
   };
+  const abandon = (): void => {
+    pipeline.abandon();
+    messages.abandon();
+  };
   let stopped: Promise<void> | undefined;
-  return { start, stop: () => (stopped ??= close()), abandon: () => pipeline.abandon() };
+  return { start, stop: () => (stopped ??= close()), abandon };
 }
 
 /** Everything there is, in the order in which one needs the other. Nothing runs yet. */
@@ -100,14 +109,17 @@ async function assemble({ config, log, version, onFatal }: Options, timers: Time
   listeners.push(admission.count, counts.count);
   const sink = config.sink ? await startSink(config, clock, timers) : null;
   const work = createWork({ config, backends, clock, timers, chance, sink, watch, life });
-  const holds = (): number => work.pipeline.holds();
+  const messages = createMessages({ config, backends, clock, timers, chance, watch });
+  listeners.push(messages.admission.count);
+  const holds = (): number => work.pipeline.holds() + messages.holds();
   const { presence, consumers } = presenceOf({ config, version, backends, counts, holds, clock, timers, life, log });
   const members = (): Promise<readonly SeenMember[]> => presence.members();
   const api = config.roles.has('api');
   metrics.observe({
     ...backends,
     ...(api ? { deliveryCounts: () => backends.reader.deliveryCounts() } : {}),
-    ...(consuming(config) ? { work: () => ({ held: holds(), limit: work.hands }) } : {}),
+    ...(consuming(config) ? { work: () => ({ held: work.pipeline.holds(), limit: work.hands }) } : {}),
+    ...depthOf(config, backends),
     channels: work.ways.all.map(({ name }) => name),
     disk: config.dataDir,
     fleetConnections: async () => (await members()).reduce((sum, { connections }) => sum + connections, 0),
@@ -119,6 +131,7 @@ async function assemble({ config, log, version, onFatal }: Options, timers: Time
   const all = {
     ...backends,
     ...work,
+    messageParts: messages,
     config,
     log,
     version,
@@ -133,11 +146,16 @@ async function assemble({ config, log, version, onFatal }: Options, timers: Time
     identity,
     draining,
   };
-  return { ...work, backends, sink, admission, presence, http: httpOf(all) };
+  return { ...work, backends, sink, admission, messages, presence, http: httpOf(all) };
 }
 
 function consuming({ roles, enableStreamConsumers }: Config): boolean {
   return roles.has('worker') && enableStreamConsumers;
+}
+
+/** Told by the APIs: what several tell is the same. */
+function depthOf({ roles }: Config, { stream }: Backends): { readonly streamDepth?: () => Promise<readonly PartitionDepth[]> } {
+  return stream === null || !roles.has('api') ? {} : { streamDepth: () => stream.log.depth() };
 }
 
 function guardsOf(config: Config, { requestLimit }: Backends) {

@@ -13,12 +13,14 @@ import { addFleet } from './fleet.js';
 import { addHeld } from './held.js';
 import { addInbox } from './inbox.js';
 import { addKey } from './key.js';
+import { addMessage } from './message.js';
 import { addMigrate } from './migrate.js';
 import { addPrefs } from './prefs.js';
 import { addQueue } from './queue.js';
 import { addScale } from './scale.js';
 import { addSend } from './send.js';
 import { addShow } from './show.js';
+import { addStream } from './stream.js';
 import { addTail } from './tail.js';
 import { addWorkers } from './workers.js';
 
@@ -80,6 +82,8 @@ function createProgram(finish: Finish): Command {
   addHeld(program, finish);
   addDesk(program);
   addQueue(program);
+  addMessage(program);
+  addStream(program);
   addPrefs(program);
   addInbox(program);
   addKey(program);

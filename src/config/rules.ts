@@ -53,11 +53,6 @@ const BETWEEN: readonly Rule[] = [
         ? `RECORD_RETENTION_DAYS: ${days} is shorter than the ${KEY_HONOURED_DAYS} days for which idempotency keys are honoured; set ${KEY_HONOURED_DAYS} or more`
         : null,
   },
-  {
-    about: ['ingressMode'],
-    broken: ({ ingressMode }) =>
-      ingressMode === 'direct' ? 'INGRESS_MODE: "direct" is not there, work is always stored before it is worked on; set queued' : null,
-  },
 ];
 
 function wrongDatabase(url: string): string | null {
@@ -216,6 +211,11 @@ export function doubts(values: Values, given: readonly SettingName[]): string[] 
   if (mongodb === null && values.mongodbUri !== null) warnings.push('MONGODB_URI: is set but not used, STORE_DRIVER is embedded');
   if (mongodb !== null && redis === null) {
     warnings.push('REDIS_URL: is not set, so rates and limits count in each process, and live events come by polling');
+  }
+  if (mongodb !== null && redis === null && values.ingressMode === 'queued') {
+    warnings.push(
+      'REDIS_URL: is not set, so there is no log of messages: they are stored before they are acknowledged (INGRESS_MODE=direct)',
+    );
   }
   if (rabbitmq !== null && given.includes('workerBatchSize') && values.workerBatchSize > values.prefetchCount) {
     warnings.push(

@@ -142,12 +142,6 @@ export const SWITCHES = {
     env: 'ENABLE_STREAM_CONSUMERS',
     kind: flag(),
     default: true,
-    doc: 'false: the API accepts and stores, and nothing is consumed until it is true again.',
-  }),
-  ingressMode: setting({
-    env: 'INGRESS_MODE',
-    kind: oneOf('queued', 'direct'),
-    default: 'queued',
-    doc: 'How accepted work reaches a worker. Only queued (stored first, worked on after) is there; direct is refused.',
+    doc: 'false: the API accepts and stores, and nothing is consumed until it is true again. For messages there is `signalbox stream pause` besides, which needs no restart.',
   }),
 };

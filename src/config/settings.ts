@@ -5,6 +5,7 @@ import { IDENTITY } from './settings-identity.js';
 import { LATER, SERVERS } from './settings-later.js';
 import { PEOPLE } from './settings-people.js';
 import { CHANNELS, PROCESS, SWITCHES } from './settings-server.js';
+import { STREAMS } from './settings-streams.js';
 import { STORE, WORK } from './settings-work.js';
 
 /** Every setting by its name in {@link Config}: the only description of the configuration. */
@@ -18,6 +19,7 @@ export const SETTINGS = {
   ...CHANNELS,
   ...PROVIDERS,
   ...PEOPLE,
+  ...STREAMS,
   ...LATER,
   ...SERVERS,
 };
@@ -43,6 +45,7 @@ export const SECTIONS: readonly { readonly title: string; readonly settings: rea
   { title: 'Channels and the sink', settings: Object.values(CHANNELS) },
   { title: 'People and their links', settings: Object.values(PEOPLE) },
   { title: 'SMS, push, inbox, and rates', settings: Object.values(PROVIDERS) },
+  { title: 'Messages and their log', settings: Object.values(STREAMS) },
   { title: 'Accepted, without effect in this version', settings: Object.values(LATER) },
   { title: 'Refused in this version', settings: Object.values(SERVERS) },
 ];

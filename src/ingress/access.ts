@@ -32,6 +32,10 @@ function notifications(method: Method, scope: Scope, ...paths: readonly string[]
  */
 export const ACCESS: readonly Access[] = [
   ...notifications('post', 'send', '', '/batch', '/:id/cancel'),
+  ...access('post', 'send', '/api/v1/messages', '/api/messages', '/api/v1/messages/:id/receipts', '/api/messages/:id/receipts'),
+  ...access('get', 'read', '/api/v1/messages/:id', '/api/messages/:id', '/api/v1/messages/:id/receipts', '/api/messages/:id/receipts'),
+  ...access('get', 'read', '/api/v1/conversations/:id/messages'),
+  { method: 'get', path: '/api/v1/conversations/:id/stream', scope: 'read', lasting: true },
   ...notifications('post', 'desk', '/:id/resolve'),
   ...notifications('get', 'read', '', '/explain', '/batches/:id', '/:id', '/:id/deliveries', '/:id/explain'),
   ...access('get', 'read', '/api/v1/users/:userId/preferences', '/api/v1/users/:userId/inbox'),
@@ -47,7 +51,10 @@ export const ACCESS: readonly Access[] = [
   ...access('get', 'admin', '/api/v1/keys'),
   ...access('post', 'admin', '/api/v1/keys', '/api/v1/keys/:id/rotate'),
   ...access('delete', 'admin', '/api/v1/keys/:id'),
-  ...access('get', 'operate', '/api/v1/fleet'),
+  ...access('get', 'operate', '/api/v1/fleet', '/api/v1/streams/:stream', '/api/v1/streams/:stream/partition'),
+  ...['pause', 'resume', 'partitions'].flatMap((what) => access('post', 'operate', `/api/v1/streams/:stream/${what}`)),
+  ...access('get', 'desk', '/api/v1/streams/:stream/parked'),
+  ...access('post', 'desk', '/api/v1/streams/:stream/release'),
 ];
 
 /** Keeps an eye on an answer that lasts. */

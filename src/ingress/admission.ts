@@ -8,11 +8,13 @@ const SAMPLE_MS = 1000;
 const RETRY_AFTER_MAX_S = 60;
 
 interface Deps {
-  readonly reader: RecordReader;
+  readonly reader: Pick<RecordReader, 'backlog'>;
   readonly clock: Clock;
   readonly timers: Timers;
   /** Open records past which nothing more is accepted. */
   readonly maxBacklog: number;
+  /** By how much a fact changes the backlog. Left out: that of records. */
+  readonly weigh?: (fact: Fact) => number;
 }
 
 /** Keeps the backlog bounded: past its limit new work is refused, with a Retry-After from the rate at which it drains. */
@@ -30,7 +32,7 @@ export interface Admission {
   admit(records?: number): void;
 }
 
-export function createAdmission({ reader, clock, timers, maxBacklog }: Deps): Admission {
+export function createAdmission({ reader, clock, timers, maxBacklog, weigh = weighRecords }: Deps): Admission {
   let open = 0;
   /** Accepted here since the last sample. */
   let accepted = 0;
@@ -73,11 +75,9 @@ export function createAdmission({ reader, clock, timers, maxBacklog }: Deps): Ad
       timer?.cancel();
     },
     count(fact) {
-      if (fact.kind === 'accepted' && fact.outcome === 'created') {
-        open += 1;
-        accepted += 1;
-      }
-      if (fact.kind === 'settled' && fact.record.dueAt === null) open = Math.max(0, open - 1);
+      const change = weigh(fact);
+      accepted += Math.max(0, change);
+      open = Math.max(0, open + change);
     },
     close() {
       closed = true;
@@ -89,4 +89,9 @@ export function createAdmission({ reader, clock, timers, maxBacklog }: Deps): Ad
       throw new SignalboxError('backlog-full', `${open} records are open, the limit is ${maxBacklog}`, { retryAfterS });
     },
   };
+}
+
+function weighRecords(fact: Fact): number {
+  if (fact.kind === 'accepted' && fact.outcome === 'created') return 1;
+  return fact.kind === 'settled' && fact.record.dueAt === null ? -1 : 0;
 }

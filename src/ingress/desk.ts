@@ -8,7 +8,7 @@ import { decodeCursor, encodeCursor } from './cursor.js';
 import { deskFilterFields, remark, resolution, toDeliveryFilter } from './desk-filter.js';
 import { auditView, fullView, groupView, rowView } from './desk-view.js';
 import { identityOf } from './identity.js';
-import { invalid } from './problem.js';
+import { parse } from './problem.js';
 
 const limit = z.coerce.number().int().min(1).max(100).default(20);
 const cursor = z.string().max(512).optional();
@@ -118,13 +118,6 @@ async function audit(desk: DeskReader, request: Request, response: Response): Pr
   const last = page.at(-1);
   const more = entries.length > most && last !== undefined;
   response.json({ data: page.map(auditView), nextCursor: more ? encodeCursor(last.event.at, last.id) : null });
-}
-
-/** @throws SignalboxError `invalid-request` naming each field */
-function parse<T extends z.ZodType>(schema: T, value: unknown, of: 'body' | 'query' = 'body'): z.output<T> {
-  const parsed = schema.safeParse(value);
-  if (!parsed.success) throw invalid(parsed.error, of);
-  return parsed.data;
 }
 
 async function find(reader: RecordReader, request: Request): Promise<DeliveryRow> {

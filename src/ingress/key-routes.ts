@@ -1,5 +1,4 @@
 import { type Request, type Response, Router } from 'express';
-import type { z } from 'zod';
 import { SignalboxError } from '../errors.js';
 import type { ApiKey, KeyDraft, KeyStore, Scope } from '../ports/keys.js';
 import { decodeCursor, encodeCursor } from './cursor.js';
@@ -7,7 +6,7 @@ import { callerOf } from './identity.js';
 import type { KeyRing } from './key-ring.js';
 import { createRequest, endRequest, listRequest, rotateRequest } from './key-schema.js';
 import { digestOf, keyText } from './key-text.js';
-import { invalid } from './problem.js';
+import { parse } from './problem.js';
 
 /** What happened to a key, for the log. */
 export interface KeyEvent {
@@ -142,11 +141,4 @@ function iso(at: number | null): string | null {
 
 function daysMs(days: number | undefined): number | null {
   return days === undefined ? null : days * DAY_MS;
-}
-
-/** @throws SignalboxError `invalid-request` naming each field */
-function parse<T extends z.ZodType>(schema: T, value: unknown, of: 'body' | 'query' = 'body'): z.output<T> {
-  const parsed = schema.safeParse(value);
-  if (!parsed.success) throw invalid(parsed.error, of);
-  return parsed.data;
 }

@@ -57,6 +57,13 @@ export function invalid(error: z.ZodError, of: 'body' | 'query' = 'body'): Signa
   return new SignalboxError('invalid-request', detail, { fields });
 }
 
+/** @throws SignalboxError `invalid-request` naming each field */
+export function parse<T extends z.ZodType>(schema: T, value: unknown, of: 'body' | 'query' = 'body'): z.output<T> {
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw invalid(parsed.error, of);
+  return parsed.data;
+}
+
 /** The last handler: every error becomes a problem. */
 export function problemHandler(onInternalError: OnInternalError): ErrorRequestHandler {
   return (error: unknown, request, response, next) => {

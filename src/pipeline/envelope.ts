@@ -9,7 +9,7 @@ export function isOpen(delivery: Delivery): boolean {
 }
 
 /** Hash of parts that cannot run into each other (length-prefixed), as 64 hex digits. */
-function hash(...parts: readonly (string | number)[]): string {
+export function hashOf(...parts: readonly (string | number)[]): string {
   let joined = '';
   for (const part of parts) {
     const text = String(part);
@@ -20,7 +20,7 @@ function hash(...parts: readonly (string | number)[]): string {
 }
 
 /** Lays 128 bits of a hash out as a UUID, version 8 (RFC 9562 §5.8: vendor-defined content). */
-function uuidOf(hex: string): string {
+export function uuidOf(hex: string): string {
   const variant = ((Number.parseInt(hex.charAt(16), 16) & 0x3) | 0x8).toString(16);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
@@ -36,17 +36,17 @@ export interface KeyScope {
 
 /** The record's id follows from its key's scope: whoever meets the key again, with no cache at all, meets the same record. */
 export function recordIdOf(scope: KeyScope): string {
-  return uuidOf(hash('record', scope.tenant, scope.principal, scope.operation, scope.key));
+  return uuidOf(hashOf('record', scope.tenant, scope.principal, scope.operation, scope.key));
 }
 
 /** Names the delivery for good, over all generations. */
 export function deliveryIdOf(tenant: string, recordId: string, channel: string, recipient: string): string {
-  return uuidOf(hash('delivery', tenant, recordId, channel, recipient));
+  return uuidOf(hashOf('delivery', tenant, recordId, channel, recipient));
 }
 
 /** The effect's constant name at the provider: no attempt number in it, so that a repeat is recognised. */
 export function operationIdOf(tenant: string, recordId: string, channel: string, recipient: string, generation: number): string {
-  return hash('operation', tenant, recordId, channel, recipient, generation).slice(0, 40);
+  return hashOf('operation', tenant, recordId, channel, recipient, generation).slice(0, 40);
 }
 
 /** JSON with sorted keys: two bodies that mean the same give the same text. */

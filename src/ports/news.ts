@@ -3,7 +3,9 @@ export type NewsItem =
   /** A provider's breaker opened (for `openMs` more milliseconds), or closed again. */
   | { readonly kind: 'breaker'; readonly name: string; readonly state: 'open' | 'closed'; readonly openMs: number }
   /** An inbox has a new item. */
-  | { readonly kind: 'inbox'; readonly tenant: string; readonly userId: string };
+  | { readonly kind: 'inbox'; readonly tenant: string; readonly userId: string }
+  /** A conversation has a new message. */
+  | { readonly kind: 'conversation'; readonly tenant: string; readonly conversationId: string };
 
 /**
  * What the processes of a fleet tell each other as it happens. Nothing rests on it: what is lost on the way (or while

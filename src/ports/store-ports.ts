@@ -3,7 +3,9 @@ import type { Duties } from './duties.js';
 import type { Fleet } from './fleet.js';
 import type { InboxStore } from './inbox.js';
 import type { KeyStore } from './keys.js';
+import type { MessageStore } from './messages.js';
 import type { Outbox } from './outbox.js';
+import type { PayloadStore } from './payloads.js';
 import type { PeopleStore } from './people.js';
 import type { RecordReader } from './reader.js';
 import type { Retention } from './retention.js';
@@ -17,6 +19,8 @@ export interface StorePorts {
   readonly outbox: Outbox;
   readonly people: PeopleStore;
   readonly inbox: InboxStore;
+  readonly messages: MessageStore;
+  readonly payloads: PayloadStore;
   readonly keys: KeyStore;
   readonly duties: Duties;
   readonly fleet: Fleet;

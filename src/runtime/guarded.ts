@@ -47,6 +47,8 @@ export function guardStore(ports: StorePorts, deps: GuardDeps & { readonly answe
     desk: guardPort(ports.desk, guard, always),
     people: guardPort(ports.people, guard, always),
     inbox: guardPort(ports.inbox, guard, always),
+    messages: guardPort(ports.messages, guard, (call) => (call === 'persist' ? undefined : answerMs)),
+    payloads: guardPort(ports.payloads, guard, always),
     keys: guardPort(ports.keys, guard, always),
     outbox: guardPort(ports.outbox, guard, never),
     duties: guardPort(ports.duties, guard, never),
@@ -71,9 +73,9 @@ export function guardQueue(queue: WakeUpQueue, deps: GuardDeps): WakeUpQueue {
   };
 }
 
-/** Lets calls to Redis through the breaker `redis`. Any error is a failure: whoever asks has an answer of their own for it. */
-export function guardRedis(deps: GuardDeps): <T>(call: () => Promise<T>) => Promise<T> {
-  const guard = createGuard(deps, 'redis', null);
+/** Lets calls to Redis through a breaker of this name. Any error is a failure: whoever asks has an answer of their own for it. */
+export function guardRedis(deps: GuardDeps, name = 'redis'): <T>(call: () => Promise<T>) => Promise<T> {
+  const guard = createGuard(deps, name, null);
   return (call) => guard(call);
 }
 

@@ -1,6 +1,6 @@
 import { type LoggerOptions, levels, pino, stdSerializers } from 'pino';
 import { SignalboxError } from '../errors.js';
-import type { Fact } from '../ports/watch.js';
+import type { Fact, HandledAs } from '../ports/watch.js';
 import { redacted } from './redact.js';
 
 export type Log = ReturnType<typeof createLog>;
@@ -50,13 +50,29 @@ export function logFact(log: Log, fact: Fact): void {
     case 'trouble':
       logTrouble(log, fact.where, fact.error);
       return;
+    case 'messages-handled':
+      logHandled(log, fact);
+      return;
+    case 'partition':
+      logPartition(log, fact);
+      return;
+    case 'stream-buried':
+      for (const { id, tenant, partition } of fact.entries) log.warn({ messageId: id, tenant, partition }, 'dead letter of the stream');
+      return;
     case 'accepted':
+    case 'message-accepted':
+    case 'stream-settled':
     case 'published':
     case 'claimed':
     case 'attempted':
     case 'wake-up-settled':
       log.trace({ fact: fact.kind }, fact.kind);
   }
+}
+
+function logPartition(log: Log, { partition, state }: Extract<Fact, { kind: 'partition' }>): void {
+  if (state === 'lost') log.warn({ partition }, `Partition ${partition} lost: somebody else owns it, or may`);
+  else log.info({ partition }, `Worker ${state} for partition ${partition}`);
 }
 
 function logSettled(log: Log, fact: Extract<Fact, { kind: 'settled' }>): void {
@@ -79,6 +95,21 @@ function logSettled(log: Log, fact: Extract<Fact, { kind: 'settled' }>): void {
   };
   if (delivery.status === 'dead' || delivery.status === 'held') log.warn(line, `delivery ${delivery.status}`);
   else log.info(line, `delivery ${delivery.status}`);
+}
+
+/** A line for a batch, not for each message; one for each that failed. */
+function logHandled(log: Log, { handled, durationMs }: Extract<Fact, { kind: 'messages-handled' }>): void {
+  const partition = handled[0]?.entry.partition;
+  const of = (result: HandledAs) => handled.filter((one) => one.result === result);
+  const ids = (some: typeof handled): readonly string[] => some.map(({ entry }) => entry.id);
+  const stored = of('success');
+  const known = of('duplicate');
+  if (stored.length > 0) log.info({ partition, durationMs: Math.round(durationMs), messageIds: ids(stored) }, `Persisted ${stored.length}`);
+  if (known.length > 0) log.info({ partition, messageIds: ids(known) }, `Idempotent ${known.length}: stored before`);
+  for (const { entry, code } of of('error')) {
+    const { id: messageId, tenant, deliveries, attempts } = entry;
+    log.warn({ partition, messageId, tenant, deliveries, attempts, code }, 'Failed to store a message');
+  }
 }
 
 /** A server that is away is no mistake of ours: a line says so, and nobody needs the way through the code to it. */

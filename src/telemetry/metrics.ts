@@ -2,10 +2,13 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { WakeUpQueue } from '../ports/queue.js';
 import type { Backlog, DeliveryCounts, RecordReader } from '../ports/reader.js';
 import { DELIVERY_STATUSES, type LedgerEntry } from '../ports/record.js';
+import type { PartitionDepth } from '../ports/stream.js';
 import type { Fact } from '../ports/watch.js';
 import { activePeople } from './active-people.js';
 import { type FleetSources, fleetMetrics } from './fleet-metrics.js';
+import { gaugeOf } from './gauge.js';
 import { diskMetrics, machineMetrics } from './machine.js';
+import { streamGauges, streamMetrics } from './stream-metrics.js';
 
 /** Seconds. From a commit on a good disk to a provider that takes its whole time limit. */
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
@@ -48,6 +51,8 @@ export interface Sources {
   readonly work?: () => { readonly held: number; readonly limit: number };
   /** Where work goes: so that the first of a kind is seen to be one more than none. */
   readonly channels?: readonly string[];
+  /** Of the message log. Left out: there is none, or others tell it. */
+  readonly streamDepth?: () => Promise<readonly PartitionDepth[]>;
   /** A directory on the disk whose free space counts. */
   readonly disk?: string;
 }
@@ -58,11 +63,13 @@ export function createMetrics(): Metrics {
   machineMetrics(registry);
   const instruments = instrumentsOf(registry);
   const people = activePeople(registry);
+  const countStream = streamMetrics(registry);
   const observe = (from: Sources): void => {
     gaugesOf(registry, from);
     connectionGauges(registry, from);
     workGauge(registry, from);
     for (const channel of from.channels ?? []) beginAtNothing(instruments, channel);
+    if (from.streamDepth !== undefined) streamGauges(registry, from.streamDepth);
     if (from.disk !== undefined) diskMetrics(registry, from.disk);
   };
   const providerLabel = boundedLabel(PROVIDERS_NAMED);
@@ -70,6 +77,7 @@ export function createMetrics(): Metrics {
     count(fact) {
       countWork(instruments, fact);
       countTrouble(instruments, fact, providerLabel);
+      countStream(fact);
       if (fact.kind === 'accepted' && fact.outcome === 'created') people.seen(fact.record.tenant, fact.record.userId);
     },
     http(method, route, status, seconds) {
@@ -141,6 +149,10 @@ function countWork(on: Instruments, fact: Fact): void {
       on.accepted.inc({ workload: fact.record.workload, outcome: fact.outcome });
       if (fact.outcome === 'repeat') on.idempotencyHits.inc({ operation: 'ingress' });
       return;
+    case 'message-accepted':
+      on.accepted.inc({ workload: 'messages', outcome: fact.outcome });
+      if (fact.outcome === 'repeat') on.idempotencyHits.inc({ operation: 'ingress' });
+      return;
     case 'published':
       on.published.inc({ by: fact.by }, fact.count);
       return;
@@ -168,6 +180,10 @@ function countWork(on: Instruments, fact: Fact): void {
     case 'lease-lost':
     case 'breaker':
     case 'trouble':
+    case 'messages-handled':
+    case 'partition':
+    case 'stream-settled':
+    case 'stream-buried':
   }
 }
 
@@ -258,29 +274,5 @@ function workGauge(registry: Registry, { work }: Sources): void {
       [{ state: 'held' }, held],
       [{ state: 'limit' }, limit],
     ];
-  });
-}
-
-type Sample<L extends string> = readonly [labels: Partial<Record<L, string>>, value: number];
-
-/** A gauge that is asked at each scrape. While nobody answers it has no value: the last one would look as if it were still so. */
-function gaugeOf<L extends string>(
-  registry: Registry,
-  name: string,
-  help: string,
-  labelNames: readonly L[],
-  ask: () => Promise<readonly Sample<L>[]>,
-): void {
-  const gauge: Gauge<L> = new Gauge({
-    name,
-    help,
-    labelNames: [...labelNames],
-    registers: [registry],
-    async collect() {
-      const samples = await ask().catch((): readonly Sample<L>[] => []);
-      if (labelNames.length > 0) gauge.reset();
-      else gauge.remove();
-      for (const [labels, value] of samples) gauge.set(labels, value);
-    },
   });
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createServer as createHttpServer, type Server } from 'node:http';
+import type { Router } from 'express';
 import { createSystemClock } from '../adapters/system/system-clock.js';
 import { createSystemIds } from '../adapters/system/system-ids.js';
 import type { Admission } from '../ingress/admission.js';
@@ -9,9 +10,13 @@ import type { Guards } from '../ingress/guards.js';
 import { healthRoutes } from '../ingress/health.js';
 import { keyRoutes } from '../ingress/key-routes.js';
 import { createServer } from '../ingress/server.js';
+import { streamRoutes } from '../ingress/stream-routes.js';
 import type { Pipeline } from '../pipeline/pipeline.js';
+import type { WholeDesk } from '../pipeline/stream-dead-letters.js';
 import type { Channel } from '../ports/channel.js';
 import { deskOperationRoutes } from '../workloads/desk/routes.js';
+import { conversationRoutes } from '../workloads/messages/conversation-routes.js';
+import { messageRoutes } from '../workloads/messages/routes.js';
 import { batchRoutes } from '../workloads/notifications/batch-routes.js';
 import { explainRoutes } from '../workloads/notifications/explain-routes.js';
 import { inboxRoutes } from '../workloads/notifications/inbox-routes.js';
@@ -22,21 +27,24 @@ import { notificationRoutes } from '../workloads/notifications/routes.js';
 import type { UnsubscribeLinks } from '../workloads/notifications/unsubscribe.js';
 import { unsubscribeRoutes } from '../workloads/notifications/unsubscribe-routes.js';
 import type { IdentityParts } from './identity.js';
+import type { Messages } from './messages.js';
 import { healthOf, type ProcessParts } from './parts.js';
 
 export interface ApiParts extends ProcessParts {
   readonly admission: Admission;
   readonly pipeline: Pipeline;
+  readonly whole: WholeDesk;
   readonly links: UnsubscribeLinks;
   readonly streams: InboxStreams;
   readonly channels: readonly Channel[];
   readonly guards: Guards;
   readonly identity: IdentityParts;
+  readonly messageParts: Messages;
 }
 
 /** Everything that is served over HTTP, and where. */
 export function createApi(parts: ApiParts): Server {
-  const { config, log, reader, desk, people, metrics, admission, pipeline, sink, links, guards } = parts;
+  const { config, log, reader, people, metrics, admission, pipeline, sink, links, guards, whole } = parts;
   const clock = createSystemClock();
   const health = healthRoutes(healthOf(parts));
   const { criticalCategories } = config;
@@ -46,6 +54,7 @@ export function createApi(parts: ApiParts): Server {
   const notifications = notificationRoutes(accepting);
   const batches = batchRoutes(accepting);
   const explanations = explainRoutes(reader);
+  const messages = messagesOf(parts);
   const server = createServer({
     ids: createSystemIds(),
     clock,
@@ -61,6 +70,13 @@ export function createApi(parts: ApiParts): Server {
     mounted: sink === null ? [] : [{ path: '/sink', router: sink.router }],
     pages: [{ path: '/unsubscribe', router: unsubscribeRoutes({ links, people, pipeline, criticalCategories }) }],
     api: [
+      { path: '/api/v1/messages', router: messages },
+      { path: '/api/messages', router: messages },
+      {
+        path: '/api/v1/conversations',
+        router: conversationRoutes({ messages: parts.messages, streams: parts.messageParts.conversations }),
+      },
+      { path: '/api/v1', router: streamRoutes({ streams: new Map([['messages', parts.stream]]) }) },
       { path: '/api/v1/users', router: peopleRoutes({ people, pipeline, phones, criticalCategories }) },
       { path: '/api/v1/users', router: inboxRoutes({ inbox: parts.inbox, streams: parts.streams }) },
       { path: '/api/v1/notifications', router: batches },
@@ -79,8 +95,8 @@ export function createApi(parts: ApiParts): Server {
         }),
       },
       { path: '/api/v1', router: fleetRoutes({ members: () => parts.presence.members(), duties: parts.duties }) },
-      { path: '/api/v1', router: deskOperationRoutes({ pipeline, reader, desk, clock, admit: admission.admit }) },
-      { path: '/api/v1', router: deskRoutes({ reader, desk, actions: pipeline, admit: admission.admit }) },
+      { path: '/api/v1', router: deskOperationRoutes({ ...whole, pipeline, clock, admit: admission.admit }) },
+      { path: '/api/v1', router: deskRoutes({ ...whole, admit: admission.admit }) },
     ],
   });
   const http = createHttpServer(server);
@@ -90,4 +106,11 @@ export function createApi(parts: ApiParts): Server {
   // Longer than balancers keep idle connections (nginx: 60 s), so that it is they who end them and no request meets a closing socket.
   http.keepAliveTimeout = 75_000;
   return http;
+}
+
+/** Where there is no log, nothing is in it and nothing came of it. */
+function messagesOf({ messageParts, messages, stream }: ApiParts): Router {
+  const nobody = { get: () => Promise.resolve(null), find: () => Promise.resolve(null) };
+  const { accept, admission } = messageParts;
+  return messageRoutes({ accept, messages, log: stream?.log ?? nobody, desk: stream?.desk ?? nobody, admit: admission.admit });
 }

@@ -5,6 +5,7 @@ import type { Clock, Timers } from '../ports/clock.js';
 import type { News } from '../ports/news.js';
 import type { Rates } from '../ports/rates.js';
 import type { ShareRequestLimit } from '../ports/request-limit.js';
+import type { StreamPorts } from '../ports/stream.js';
 import type { Watch } from '../ports/watch.js';
 import type { Log } from '../telemetry/log.js';
 
@@ -12,7 +13,9 @@ import type { Log } from '../telemetry/log.js';
 export type Ports = Omit<Embedded, 'probe' | 'close'>;
 
 /** The servers that a process stands on. */
-export interface Backends extends Ports {
+export interface Backends extends Omit<Ports, 'stream'> {
+  /** The log of messages; null: there is no server for it. */
+  readonly stream: StreamPorts | null;
   /** Left out where nobody else is there to share with. */
   readonly news?: News;
   readonly rates?: Rates;

@@ -1,5 +1,6 @@
 import { openMongo } from '../adapters/mongo/mongo.js';
 import { openRabbit } from '../adapters/rabbitmq/rabbitmq.js';
+import type { RedisStreams } from '../adapters/redis-streams/redis-streams.js';
 import type { Config } from '../config.js';
 import { SignalboxError } from '../errors.js';
 import { createBreakers } from '../pipeline/breaker.js';
@@ -53,15 +54,17 @@ export async function openCluster(options: BackendOptions): Promise<Backends> {
     take: (provider, rate, inLine) => options.ownRates.take(provider, rate === undefined ? rate : rate / processes, inLine),
   };
   const shared = redis === null ? null : await openShared({ ...options, ownRates: ownShare }, redis.url, deps, told('redis'));
+  const stream = redis === null ? null : await openStream(options, redis.url, deps, told('redis-streams'));
   const { probe, close, connections, share, ...ports } = store;
   return {
     ...guardStore(ports, { ...deps, answerMs }),
     queue: guardQueue(broker.queue, deps),
     ...(shared === null ? {} : { news: shared.news, rates: shared.rates, requestLimit: shared.requestLimit }),
+    stream,
     kind: 'cluster',
     probes: { database: probe, messageQueue: broker.probe, redis: shared === null ? null : shared.probe },
     connections,
-    ...(shared === null ? {} : { redisConnections: () => shared.connections() }),
+    ...(shared === null ? {} : { redisConnections: () => shared.connections() + (stream?.connections() ?? 0) }),
     share(count) {
       processes = Math.max(1, count);
       share(processes);
@@ -70,6 +73,7 @@ export async function openCluster(options: BackendOptions): Promise<Backends> {
       // The broker first: what it still holds goes back to it, and nothing that it hands out needs the store any more.
       await broker.close();
       await shared?.close();
+      await stream?.close();
       await close();
     },
   };
@@ -87,6 +91,31 @@ async function openShared(
   const facts = await shared.facts().catch(() => null);
   for (const warning of facts?.warnings ?? []) log.warn({ server: 'redis' }, warning);
   return shared;
+}
+
+/**
+ * The log of messages, in a database of its own. Rejects in production where the server would lose what it was given: it alone has
+ * a message until that is stored.
+ */
+async function openStream(
+  { config, clock, timers, chance, log }: BackendOptions,
+  url: string,
+  deps: GuardDeps,
+  onConnection: (event: Connection, detail: string) => void,
+): Promise<RedisStreams> {
+  const { openRedisStreams } = await import('../adapters/redis-streams/redis-streams.js');
+  const { redisStreamDb: db, redisKeyPrefix, workerId: name, idempotencyTtlMs: rememberMs } = config;
+  const prefix = redisKeyPrefix ?? '';
+  const guard = guardRedis(deps, 'redis-streams');
+  const stream = await openRedisStreams({ url, db, prefix, name, clock, timers, chance, guard, rememberMs, onConnection });
+  // One that is away now is looked at when somebody restarts us.
+  const weaknesses = (await stream.durability().catch(() => null))?.weaknesses ?? [];
+  for (const weakness of weaknesses) log.warn({ server: 'redis-streams' }, weakness);
+  if (config.production && weaknesses.length > 0) {
+    await stream.close();
+    throw new SignalboxError('store-refused', weaknesses.join('. '));
+  }
+  return stream;
 }
 
 /** The first guess at the size of the fleet, until the registry tells. */

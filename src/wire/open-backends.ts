@@ -7,7 +7,8 @@ export async function openBackends(options: BackendOptions): Promise<Backends> {
 
 async function openSole({ config, clock, timers, onFatal }: BackendOptions): Promise<Backends> {
   const { openEmbedded } = await import('../adapters/embedded/embedded.js');
-  const embedded = await openEmbedded({ dataDir: config.dataDir, inboxKeep: config.inboxKeep, clock, timers, onFatal });
+  const { dataDir, inboxKeep, idempotencyTtlMs: streamRememberMs } = config;
+  const embedded = await openEmbedded({ dataDir, inboxKeep, streamRememberMs, clock, timers, onFatal });
   const { probe, close, ...ports } = embedded;
   return {
     ...ports,

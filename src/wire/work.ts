@@ -1,8 +1,10 @@
 import { createSystemIds } from '../adapters/system/system-ids.js';
 import type { Config } from '../config.js';
+import type { DeskActions } from '../pipeline/amend.js';
 import { createJanitor, type Janitor } from '../pipeline/janitor.js';
 import { createPipeline, type Pipeline } from '../pipeline/pipeline.js';
 import type { PipelineSettings } from '../pipeline/settings.js';
+import { type WholeDesk, withStreamDeadLetters } from '../pipeline/stream-dead-letters.js';
 import type { Chance } from '../ports/chance.js';
 import type { Clock, Timers } from '../ports/clock.js';
 import type { InboxKey } from '../ports/inbox.js';
@@ -44,6 +46,7 @@ interface WorkParts {
 export function createWork(parts: WorkParts) {
   const { config, backends, clock, timers, chance, watch, life } = parts;
   const { reader, people } = backends;
+  const whole = wholeDesk(backends, () => pipeline);
   const streams = createInboxStreams({ inbox: backends.inbox, timers, most: config.inboxStreamsMax, pollMs: config.pollIntervalMs });
   const ways = createChannels({ ...parts, inbox: backends.inbox, arrived: arrivals(backends, streams), ownPort: () => life.port });
   const channels = armChannels(config.failpoint, ways.all);
@@ -62,7 +65,7 @@ export function createWork(parts: WorkParts) {
     workloads: [
       notificationsWorkload({ ...rulesOf(config), channels, people, unsubscribeUrl: links.urlFor }),
       batchesWorkload({ reader, accept: (submission) => pipeline.accept(submission) }),
-      deskWorkload(deskChannel({ reader, clock, actions: () => pipeline, stepMs: config.sendTimeoutMs / 4 })),
+      deskWorkload(deskChannel({ reader: whole.reader, clock, actions: () => whole.actions, stepMs: config.sendTimeoutMs / 4 })),
     ],
     consume: config.roles.has('worker') && config.enableStreamConsumers,
     watch,
@@ -70,7 +73,18 @@ export function createWork(parts: WorkParts) {
   const janitor: Janitor = createJanitor({ ...backends, clock, timers, watch, worker: config.workerId, mayHold, keepMs: keepMsOf(config) });
   /** The most records that it works on at a time. */
   const hands = settings.prefetch;
-  return { ways, channels, streams, links, pipeline, janitor, hands };
+  return { ways, channels, streams, links, pipeline, janitor, hands, whole };
+}
+
+/** The desk with what is dead in the log of messages. The pipeline is put together after its workloads, of which the desk is one. */
+function wholeDesk({ reader, desk, stream }: Backends, pipeline: () => DeskActions): WholeDesk {
+  const actions: DeskActions = {
+    redrive: (key, request) => pipeline().redrive(key, request),
+    discard: (key, request) => pipeline().discard(key, request),
+    resolveHeld: (key, request) => pipeline().resolveHeld(key, request),
+  };
+  const records = { reader, desk, actions };
+  return stream === null ? records : withStreamDeadLetters(records, 'messages', stream.desk);
 }
 
 /** A new item is shown by the streams of this process at once, and by those of the others as soon as they hear of it. */

@@ -3,14 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Embedded, openEmbedded } from '../../src/adapters/embedded/embedded.js';
 import type { DeskReader } from '../../src/ports/desk.js';
+import type { StreamPorts } from '../../src/ports/stream.js';
 import type { DutiesHarness } from '../contracts/duties-contract.js';
 import type { FleetHarness } from '../contracts/fleet-contract.js';
 import type { StoreHarness } from '../contracts/harness.js';
 import type { InboxHarness } from '../contracts/inbox-contract.js';
 import type { KeysHarness } from '../contracts/keys-contract.js';
+import type { MessagesHarness } from '../contracts/messages-contract.js';
 import type { PeopleHarness } from '../contracts/people-contract.js';
 import type { QueueHarness } from '../contracts/queue-contract.js';
 import type { RetentionHarness } from '../contracts/retention-contract.js';
+import { PARTITIONS, type StreamHarness } from '../contracts/stream-tester.js';
 import { ManualTime } from './manual-time.js';
 
 /** Few, so that a test reaches it. */
@@ -32,9 +35,10 @@ export async function makeEmbedded(): Promise<
     PeopleHarness &
     InboxHarness &
     KeysHarness &
+    MessagesHarness &
     DutiesHarness &
     FleetHarness &
-    RetentionHarness & { readonly desk: DeskReader }
+    RetentionHarness & { readonly desk: DeskReader; readonly stream: StreamPorts }
 > {
   const directory = temporaryDirectory();
   const time = new ManualTime();
@@ -65,11 +69,20 @@ export async function makeEmbedded(): Promise<
     get queue() {
       return current.queue;
     },
+    get stream() {
+      return current.stream;
+    },
     get people() {
       return current.people;
     },
     get inbox() {
       return current.inbox;
+    },
+    get messages() {
+      return current.messages;
+    },
+    get payloads() {
+      return current.payloads;
     },
     get keys() {
       return current.keys;
@@ -99,5 +112,20 @@ export async function makeEmbedded(): Promise<
       for (const embedded of opened) await embedded.close();
       directory.dispose();
     },
+  };
+}
+
+/** The stream of it, made. There is one process, so another sees the same. */
+export async function makeEmbeddedStream(): Promise<StreamHarness> {
+  const embedded = await makeEmbedded();
+  await embedded.stream.control.prepare(PARTITIONS);
+  return {
+    get stream() {
+      return embedded.stream;
+    },
+    another: async () => embedded.stream,
+    pass: embedded.pass,
+    restart: embedded.restart,
+    dispose: embedded.dispose,
   };
 }

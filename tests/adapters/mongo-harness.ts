@@ -62,6 +62,12 @@ export async function makeMongo(server: string): Promise<MongoHarness> {
     get inbox() {
       return current.inbox;
     },
+    get messages() {
+      return current.messages;
+    },
+    get payloads() {
+      return current.payloads;
+    },
     get keys() {
       return current.keys;
     },

@@ -3,7 +3,8 @@ import type { mongo } from 'mongoose';
 import { HALVES, ON_THE_DESK, openIn, rested, statusesOf } from '../../src/adapters/mongo/backlog.js';
 import { auditIn, countIn, doneByIn, groupsIn } from '../../src/adapters/mongo/desk.js';
 import { afterIn, type ItemDocument, listIn as inboxIn, newestIn, unreadIn } from '../../src/adapters/mongo/inbox.js';
-import { NOTIFICATIONS, type NotificationDocument } from '../../src/adapters/mongo/model.js';
+import { byIdsIn, byKeysIn, historyIn, type MessageDocument, type ReceiptDocument, receiptsIn } from '../../src/adapters/mongo/messages.js';
+import { MESSAGES, NOTIFICATIONS, type NotificationDocument, RECEIPTS } from '../../src/adapters/mongo/model.js';
 import { changedIn, type PersonDocument } from '../../src/adapters/mongo/people.js';
 import { deliveriesIn, deliveryIn, listIn } from '../../src/adapters/mongo/reader.js';
 import type { DeliveryFilter, ListQuery } from '../../src/ports/reader.js';
@@ -14,6 +15,8 @@ import { type MongoHarness, makeMongo } from './mongo-harness.js';
 type Read = (database: mongo.Db) => { explain(verbosity: 'queryPlanner'): Promise<unknown> };
 
 const records = (database: mongo.Db): mongo.Collection<NotificationDocument> => database.collection(NOTIFICATIONS);
+const messages = (database: mongo.Db): mongo.Collection<MessageDocument> => database.collection(MESSAGES);
+const chat = { tenant: 't', conversationId: 'c', limit: 20 };
 const list = { tenant: 't', workload: 'w', limit: 20 };
 const after = { createdAt: 5, id: 'x' };
 const desk: DeliveryFilter = { tenant: 't', status: 'dead' };
@@ -68,6 +71,11 @@ const others: readonly (readonly [string, Read, string])[] = [
   ],
   ['how much is unread', (database) => unreadIn(database.collection<ItemDocument>('inbox'), ada), 'inbox_unread'],
   ['what came after an item', (database) => afterIn(database.collection<ItemDocument>('inbox'), ada, 5, 9), 'inbox_live'],
+  ['a conversation', (database) => historyIn(messages(database), { ...chat, newestFirst: false, after: 'x' }), 'messages_of_conversation'],
+  ['the newest of it', (database) => historyIn(messages(database), { ...chat, newestFirst: true }), 'messages_of_conversation'],
+  ['messages by their ids', (database) => byIdsIn(messages(database), ['a', 'b']), '_id_'],
+  ['messages by their keys', (database) => byKeysIn(messages(database), ['a', 'b']), 'messages_once'],
+  ['receipts', (database) => receiptsIn(database.collection<ReceiptDocument>(RECEIPTS), 'm'), 'receipts_once'],
   ['the newest item', (database) => newestIn(database.collection<ItemDocument>('inbox'), ada), 'inbox_numbers'],
 ];
 

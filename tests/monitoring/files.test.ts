@@ -31,7 +31,7 @@ describe('What Prometheus and Alertmanager are given', () => {
   });
 
   it('are rules whose tests pass: each alert fires when it should, and not just below', async () => {
-    const files = ['alerting', 'availability', 'dependencies', 'errors', 'saturation', 'slo'].map(
+    const files = ['alerting', 'availability', 'dependencies', 'errors', 'phase3-queue', 'saturation', 'slo'].map(
       (name) => `prometheus/tests/${name}.test.yml`,
     );
     const { stdout } = await run('promtool', ['test', 'rules', ...files], { maxBuffer: 16 * 1024 * 1024 });
@@ -108,7 +108,7 @@ interface Expected {
 }
 
 function rulesTests(): readonly Expected[] {
-  const names = ['alerting', 'availability', 'dependencies', 'errors', 'saturation', 'slo'];
+  const names = ['alerting', 'availability', 'dependencies', 'errors', 'phase3-queue', 'saturation', 'slo'];
   return names.flatMap((name) =>
     yaml<{ tests: { promql_expr_test: Expected[] }[] }>(`prometheus/tests/${name}.test.yml`).tests.flatMap((test) => test.promql_expr_test),
   );

@@ -43,6 +43,10 @@ function underLoad(app: TestApp): { readonly stop: () => Promise<void> } {
     for (let n = 0; going; n += 1) {
       const change = kinds[n % kinds.length] ?? {};
       await app.send('POST', '/api/v1/notifications', notification({ userId: `user-${n % 9}`, ...change }));
+      // Every other one is the one before, once more.
+      const half = Math.floor(n / 2);
+      const message = { conversationId: `room-${half % 9}`, senderId: 'ada', content: 'Hello', clientMessageId: `m-${half}` };
+      await app.send('POST', '/api/v1/messages', message);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   };

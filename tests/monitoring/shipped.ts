@@ -13,6 +13,8 @@ export interface Rule {
 
 export const ALERTS = 'prometheus/alerts';
 const DASHBOARDS = 'grafana/dashboards';
+/** For Dashboards → Import. */
+const FOR_IMPORT = ['grafana-dashboard.json', 'monitoring/grafana/phase3-queue-dashboard.json'];
 
 export function yaml<T>(path: string): T {
   return parse(readFileSync(path, 'utf8'), { merge: true }) as T;
@@ -43,7 +45,7 @@ export interface Dashboard {
 }
 
 export function dashboards(): readonly Dashboard[] {
-  const paths = ['grafana-dashboard.json', ...readdirSync(DASHBOARDS).map((name) => `${DASHBOARDS}/${name}`)];
+  const paths = [...FOR_IMPORT, ...readdirSync(DASHBOARDS).map((name) => `${DASHBOARDS}/${name}`)];
   return paths.map((path) => JSON.parse(readFileSync(path, 'utf8')) as Dashboard);
 }
 

@@ -17,6 +17,8 @@ export interface Configuration {
   readonly slowReceivers: boolean;
   /** One receiver of each kind, and one place at it. */
   readonly crowded: boolean;
+  /** What is run: notifications on a store, or messages on a stream. */
+  readonly protocol: 'store' | 'stream';
   outbox(inner: Outbox, store: SimStore): Outbox;
 }
 
@@ -27,6 +29,7 @@ const NORMAL: Configuration = {
   without: [],
   slowReceivers: false,
   crowded: false,
+  protocol: 'store',
   outbox: (inner) => inner,
 };
 
@@ -89,6 +92,12 @@ export const CONFIGURATIONS: readonly Configuration[] = [
     about: 'no faults, and one place at each receiver: much stands in line',
     calm: true,
     crowded: true,
+  },
+  {
+    ...NORMAL,
+    name: 'stream',
+    about: 'messages on a partitioned log: owners by lease, claims, settlements, parked keys, changing partitions',
+    protocol: 'stream',
   },
 ];
 

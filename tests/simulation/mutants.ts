@@ -1,6 +1,7 @@
 import { PEOPLE_MUTANTS } from './mutants-people.js';
 import { PIPELINE_MUTANTS } from './mutants-pipeline.js';
 import { STORE_MUTANTS } from './mutants-store.js';
+import { STREAM_MUTANTS } from './mutants-stream.js';
 
 /** A way to break the protocol on purpose. */
 export interface Mutant {
@@ -19,4 +20,4 @@ export interface Patch {
   readonly replace: string;
 }
 
-export const MUTANTS: readonly Mutant[] = [...PIPELINE_MUTANTS, ...PEOPLE_MUTANTS, ...STORE_MUTANTS];
+export const MUTANTS: readonly Mutant[] = [...PIPELINE_MUTANTS, ...PEOPLE_MUTANTS, ...STORE_MUTANTS, ...STREAM_MUTANTS];

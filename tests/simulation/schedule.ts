@@ -11,12 +11,13 @@ import { Receivers } from './receivers.js';
 import { Referee } from './referee.js';
 import { judgeBatches } from './referee-batch.js';
 import { judgeChanges } from './referee-people.js';
-import { type Covered, coveredIn, type Exhausted, exhaustedIn, judgeRest } from './rest.js';
+import { coveredIn, type Exhausted, exhaustedIn, judgeRest } from './rest.js';
 import { Rng } from './rng.js';
 import { SimPeople } from './sim-people.js';
 import { SimQueue } from './sim-queue.js';
 import { SimStore } from './sim-store.js';
 import { BATCHES, natureOf } from './sim-workload.js';
+import { runStreamSeed } from './stream/schedule.js';
 import { type StepViolation, World } from './world.js';
 
 /** How long faults go on, and how long everything may take to settle afterwards, in virtual milliseconds. */
@@ -33,7 +34,7 @@ export interface Verdict {
   readonly report: Report;
   readonly counts: FaultCounts;
   readonly exhausted: Exhausted;
-  readonly covered: Covered;
+  readonly covered: Readonly<Record<string, number>>;
   readonly steps: number;
   readonly trace: readonly string[];
 }
@@ -280,7 +281,7 @@ class Schedule {
     judgeRest(world, store, this.configuration.calm);
     judgeBatches(world, store);
     return {
-      covered: coveredIn(store),
+      covered: { ...coveredIn(store) },
       exhausted: exhaustedIn(store),
       seed,
       violations: world.violations,
@@ -294,5 +295,6 @@ class Schedule {
 
 /** @param hasty ends the schedule with the first rule that is broken */
 export function runSeed(seed: number, configuration: Configuration, tracing = false, hasty = false): Promise<Verdict> {
+  if (configuration.protocol === 'stream') return runStreamSeed(seed, tracing, hasty);
   return new Schedule(seed, configuration, tracing, hasty).run();
 }

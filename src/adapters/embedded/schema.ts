@@ -1,4 +1,6 @@
+import { MESSAGE_TABLES } from './message-schema.js';
 import type { Database } from './sqlite.js';
+import { STREAM_TABLES } from './stream-schema.js';
 
 /** "SgBx": tells our file from any other program's. Never changes. */
 export const APPLICATION_ID = 0x53674278;
@@ -213,6 +215,8 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX api_keys_newest ON api_keys (tenant, created_at, id);
   `,
+  STREAM_TABLES,
+  MESSAGE_TABLES,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

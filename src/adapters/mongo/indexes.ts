@@ -1,6 +1,6 @@
 import type { mongo } from 'mongoose';
 import type { RecordStatus } from '../../ports/record.js';
-import { KEYS, NOTIFICATIONS } from './model.js';
+import { KEYS, MESSAGES, NOTIFICATIONS, RECEIPTS } from './model.js';
 
 /** An index, with the collection that it is on. */
 export interface Index {
@@ -48,6 +48,13 @@ export const SMALL_INDEXES: readonly Index[] = [
 
 /** Of API keys: a tenant's, the newest first. One is looked up by its id. */
 export const KEY_INDEXES: readonly Index[] = [{ collection: KEYS, name: 'keys_newest', key: { tenant: 1, createdAt: -1, _id: -1 } }];
+
+/** Of messages: one row for each, its place in its conversation, and each receipt once. */
+export const MESSAGE_INDEXES: readonly Index[] = [
+  { collection: MESSAGES, name: 'messages_once', key: { idempotencyKey: 1 }, options: { unique: true } },
+  { collection: MESSAGES, name: 'messages_of_conversation', key: { tenant: 1, conversationId: 1, order: 1 }, options: { unique: true } },
+  { collection: RECEIPTS, name: 'receipts_once', key: { messageId: 1, userId: 1, state: 1 }, options: { unique: true } },
+];
 
 /** Of a record that has something on the desk, and of no other. */
 const ON_THE_DESK = { partialFilterExpression: { 'desk.status': { $exists: true } } } as const;

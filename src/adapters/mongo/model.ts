@@ -8,6 +8,10 @@ export const NOTIFICATIONS = 'notifications';
 /** The collection of API keys. */
 export const KEYS = 'api_keys';
 
+/** The collections of messages and of what people say that they have got or read. */
+export const MESSAGES = 'messages';
+export const RECEIPTS = 'message_receipts';
+
 /** A delivery that is dead or held, with what people filter, group and page by; there as long as it is so. */
 export interface DeskRow {
   readonly id: string;

@@ -7,10 +7,12 @@ import { MongoDuties } from './duties.js';
 import { MongoFleet } from './fleet.js';
 import { MongoInbox } from './inbox.js';
 import { MongoKeys } from './keys.js';
+import { MongoMessages } from './messages.js';
 import { checkSchema, Migrations } from './migrations.js';
 import type { NotificationDocument } from './model.js';
 import { notificationModel } from './notification.js';
 import { MongoOutbox } from './outbox.js';
+import { MongoPayloads } from './payloads.js';
 import { MongoPeople } from './people.js';
 import { DatabaseConnectionPool } from './pool.js';
 import { MongoReader } from './reader.js';
@@ -72,6 +74,8 @@ export async function openMongo(options: MongoOptions): Promise<Mongo> {
     desk: new MongoDesk(pool),
     people: new MongoPeople(pool),
     inbox: new MongoInbox(pool, serverClock, options.inboxKeep),
+    messages: new MongoMessages(pool, serverClock),
+    payloads: new MongoPayloads(pool),
     keys: new MongoKeys(pool, serverClock),
     duties: new MongoDuties(pool),
     fleet: new MongoFleet(pool),

@@ -1,5 +1,5 @@
 import type { mongo } from 'mongoose';
-import { type Index, KEY_INDEXES, READ_INDEXES, SMALL_INDEXES } from './indexes.js';
+import { type Index, KEY_INDEXES, MESSAGE_INDEXES, READ_INDEXES, SMALL_INDEXES } from './indexes.js';
 import { NOTIFICATIONS } from './model.js';
 
 /** One command of a step. It may be run again after a crash, and must then find its work done. */
@@ -54,10 +54,11 @@ export const STEPS: readonly Step[] = [
   indexStep(2, 'people, inboxes and the fleet', SMALL_INDEXES),
   indexStep(3, 'lists, the desk, and what has rested long enough', READ_INDEXES),
   indexStep(4, 'API keys', KEY_INDEXES),
+  indexStep(5, 'messages and receipts', MESSAGE_INDEXES),
 ];
 
 /** Every index that the program needs. */
-export const REQUIRED_INDEXES: readonly Index[] = [...WRITING, ...SMALL_INDEXES, ...READ_INDEXES, ...KEY_INDEXES];
+export const REQUIRED_INDEXES: readonly Index[] = [...WRITING, ...SMALL_INDEXES, ...READ_INDEXES, ...KEY_INDEXES, ...MESSAGE_INDEXES];
 
 /** A step that makes indexes, and drops them on the way down. */
 function indexStep(number: number, name: string, indexes: readonly Index[]): Step {

@@ -42,8 +42,9 @@ export function readNews(text: string, origin: string): NewsItem | null {
   }
 }
 
-function itemOf({ kind, name, state, openMs, tenant, userId }: Record<string, unknown>): NewsItem | null {
+function itemOf({ kind, name, state, openMs, tenant, userId, conversationId }: Record<string, unknown>): NewsItem | null {
   if (kind === 'inbox' && typeof tenant === 'string' && typeof userId === 'string') return { kind, tenant, userId };
+  if (kind === 'conversation' && typeof tenant === 'string' && typeof conversationId === 'string') return { kind, tenant, conversationId };
   const sound = typeof name === 'string' && typeof openMs === 'number' && openMs >= 0;
   return kind === 'breaker' && sound && (state === 'open' || state === 'closed') ? { kind, name, state, openMs } : null;
 }

@@ -5,7 +5,7 @@ import { deskFilter, remark, resolution, toDeliveryFilter } from '../../ingress/
 import { groupView } from '../../ingress/desk-view.js';
 import { idempotencyKeyOf } from '../../ingress/idempotency.js';
 import { type Identity, identityOf } from '../../ingress/identity.js';
-import { invalid } from '../../ingress/problem.js';
+import { parse } from '../../ingress/problem.js';
 import { correlationOf } from '../../ingress/request-id.js';
 import type { Submission } from '../../pipeline/accept.js';
 import type { Pipeline } from '../../pipeline/pipeline.js';
@@ -158,13 +158,6 @@ async function find(reader: RecordReader, request: Request): Promise<WorkRecord>
 function given(filter: z.infer<typeof deskFilter>): Wish['filter'] {
   const { tenant: _tenant, status: _status, ...fields } = toDeliveryFilter('', statusFor('redrive'), filter);
   return fields;
-}
-
-/** @throws SignalboxError `invalid-request` naming each field */
-function parse<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
-  const parsed = schema.safeParse(value);
-  if (!parsed.success) throw invalid(parsed.error);
-  return parsed.data;
 }
 
 /** Runs what it is given one after the other. */

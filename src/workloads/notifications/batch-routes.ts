@@ -1,11 +1,10 @@
 import { type Request, type Response, Router } from 'express';
-import type { z } from 'zod';
 import { type FieldError, SignalboxError } from '../../errors.js';
 import { answer } from '../../ingress/answer.js';
 import { decodeCursor, encodeCursor } from '../../ingress/cursor.js';
 import { idempotencyKeyOf } from '../../ingress/idempotency.js';
 import { identityOf } from '../../ingress/identity.js';
-import { invalid } from '../../ingress/problem.js';
+import { invalid, parse } from '../../ingress/problem.js';
 import { correlationOf } from '../../ingress/request-id.js';
 import type { Pipeline } from '../../pipeline/pipeline.js';
 import type { Clock } from '../../ports/clock.js';
@@ -146,11 +145,4 @@ function acceptedView(batch: WorkRecord, idempotentHit: boolean) {
 
 function itemView(batch: WorkRecord, { index, userId }: BatchItem, status: string) {
   return { index, userId, notificationId: childKeyOf(batch, index).id, status };
-}
-
-/** @throws SignalboxError `invalid-request` naming each field */
-function parse<T extends z.ZodType>(schema: T, value: unknown, of: 'body' | 'query' = 'body'): z.output<T> {
-  const parsed = schema.safeParse(value);
-  if (!parsed.success) throw invalid(parsed.error, of);
-  return parsed.data;
 }

@@ -2,13 +2,13 @@ import { type Request, Router } from 'express';
 import { z } from 'zod';
 import { SignalboxError } from '../../errors.js';
 import { decodeCursor, encodeCursor } from '../../ingress/cursor.js';
+import { name } from '../../ingress/fields.js';
 import { identityOf } from '../../ingress/identity.js';
 import { invalid } from '../../ingress/problem.js';
 import type { History, RecordReader } from '../../ports/reader.js';
 import type { WorkRecord } from '../../ports/record.js';
 import { explainView, needsCalendar } from './explain.js';
 import type { NextWindow } from './quiet-hours.js';
-import { name } from './schema.js';
 import { NOTIFICATIONS } from './workload.js';
 
 /** `GET …/explain`. */

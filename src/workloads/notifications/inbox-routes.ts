@@ -1,9 +1,9 @@
 import { type Request, type Response, Router } from 'express';
-import type { z } from 'zod';
 import { SignalboxError } from '../../errors.js';
 import { decodeCursor, encodeCursor } from '../../ingress/cursor.js';
+import { beginStream, lastEventOf } from '../../ingress/event-streams.js';
 import { identityOf } from '../../ingress/identity.js';
-import { invalid } from '../../ingress/problem.js';
+import { parse } from '../../ingress/problem.js';
 import type { InboxItem, InboxKey, InboxStore } from '../../ports/inbox.js';
 import { inboxQuery, readRequest, streamQuery } from './inbox-schema.js';
 import type { InboxStreams } from './inbox-streams.js';
@@ -14,8 +14,6 @@ interface Deps {
   readonly streams: InboxStreams;
 }
 
-/** How soon a client that lost its stream should come back, milliseconds. */
-const RECONNECT_MS = 2000;
 /** Tells cursors of inboxes from those of other lists. */
 const CURSOR_OF = 'inbox';
 
@@ -54,28 +52,14 @@ export function inboxRoutes(deps: Deps): Router {
  */
 async function stream({ inbox, streams }: Deps, request: Request, response: Response): Promise<void> {
   const key = keyOf(request);
-  const seen = lastEventOf(request);
+  const { lastEventId } = parse(streamQuery, request.query, 'query');
+  const named = lastEventOf(request, lastEventId, (text) => /^\d{1,15}$/.test(text));
   streams.admit(key);
   const [newest] = await inbox.list({ ...key, limit: 1 });
   const last = newest?.seq ?? 0;
+  const seen = named === null ? last : Number(named);
   // A number that this inbox has not given out yet is of another life of it (a restored backup, say): all of it is new then.
-  const from = seen === null ? last : seen > last ? 0 : seen;
-  // While the store answered, others may have come, the client may have left, or the drain begun.
-  if (response.destroyed) return;
-  streams.admit(key);
-  response.writeHead(200, {
-    'Content-Type': 'text/event-stream; charset=utf-8',
-    'Cache-Control': 'no-cache, no-transform',
-    // nginx would otherwise hold the events back until its buffer is full.
-    'X-Accel-Buffering': 'no',
-  });
-  // A stream without a body would never begin: whoever asks for its header alone has it now, and takes nobody's place.
-  if (request.method === 'HEAD') {
-    response.end();
-    return;
-  }
-  response.write(`retry: ${RECONNECT_MS}\nid: ${from}\n\n`);
-  streams.open(key, from, response, itemView);
+  beginStream(streams, key, seen > last ? 0 : seen, itemView, response, request.method);
 }
 
 /** @throws SignalboxError `invalid-request` where it is a cursor of another list: its place means nothing here */
@@ -85,19 +69,6 @@ function seqIn(cursor: string): number {
   throw new SignalboxError('invalid-request', '?cursor is not one that this list gave out', {
     fields: [{ pointer: '?cursor', detail: 'must be a nextCursor of this list' }],
   });
-}
-
-/** As the header says, else the query; null where neither does. @throws SignalboxError naming the one that is no event's id */
-function lastEventOf(request: Request): number | null {
-  const { lastEventId } = parse(streamQuery, request.query, 'query');
-  const header = request.get('Last-Event-ID')?.trim();
-  const fromHeader = header !== undefined && header !== '';
-  const text = fromHeader ? header : (lastEventId ?? '');
-  if (text === '') return null;
-  if (/^\d{1,15}$/.test(text)) return Number(text);
-  const pointer = fromHeader ? 'header: Last-Event-ID' : '?lastEventId';
-  const detail = 'must be the id of an event of this stream';
-  throw new SignalboxError('invalid-request', `${pointer} ${detail}`, { fields: [{ pointer, detail }] });
 }
 
 function itemView(item: InboxItem) {
@@ -120,11 +91,4 @@ function keyOf(request: Request): InboxKey {
   if (userId.success) return { tenant: identityOf(request).tenant, userId: userId.data };
   const detail = userId.error.issues[0]?.message ?? 'is no user id';
   throw new SignalboxError('invalid-request', `The user id ${detail}`, { fields: [{ pointer: 'path: userId', detail }] });
-}
-
-/** @throws SignalboxError `invalid-request` naming each field */
-function parse<T extends z.ZodType>(schema: T, value: unknown, of: 'body' | 'query' = 'body'): z.output<T> {
-  const parsed = schema.safeParse(value);
-  if (!parsed.success) throw invalid(parsed.error, of);
-  return parsed.data;
 }

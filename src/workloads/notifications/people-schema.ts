@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { name } from '../../ingress/fields.js';
 import { DAYS } from '../../ports/people.js';
-import { addresses, type CHANNELS, name } from './schema.js';
+import { addresses, type CHANNELS } from './schema.js';
 
 const CATEGORIES_MAX = 200;
 

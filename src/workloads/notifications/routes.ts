@@ -1,11 +1,10 @@
 import { type Request, type Response, Router } from 'express';
-import type { z } from 'zod';
 import { SignalboxError } from '../../errors.js';
 import { answer } from '../../ingress/answer.js';
 import { decodeCursor, encodeCursor } from '../../ingress/cursor.js';
 import { idempotencyKeyOf } from '../../ingress/idempotency.js';
 import { identityOf } from '../../ingress/identity.js';
-import { invalid } from '../../ingress/problem.js';
+import { parse } from '../../ingress/problem.js';
 import { correlationOf } from '../../ingress/request-id.js';
 import type { Pipeline } from '../../pipeline/pipeline.js';
 import type { Clock } from '../../ports/clock.js';
@@ -124,11 +123,4 @@ async function list({ reader }: Deps, request: Request, response: Response): Pro
   const last = page.at(-1);
   const more = records.length > limit && last !== undefined;
   response.json({ data: page.map(notificationView), nextCursor: more ? encodeCursor(last.createdAt, last.id) : null });
-}
-
-/** @throws SignalboxError `invalid-request` naming each field */
-function parse<T extends z.ZodType>(schema: T, value: unknown, of: 'body' | 'query' = 'body'): z.output<T> {
-  const parsed = schema.safeParse(value);
-  if (!parsed.success) throw invalid(parsed.error, of);
-  return parsed.data;
 }

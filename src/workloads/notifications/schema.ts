@@ -1,33 +1,12 @@
 import { z } from 'zod';
 import type { FieldError } from '../../errors.js';
+import { idempotencyKey, line, name, text } from '../../ingress/fields.js';
 
 /** Longest body and subject, in characters; the whole request is limited to 256 kB besides. */
 const BODY_MAX = 100_000;
 const SUBJECT_MAX = 500;
 /** How far ahead a notification may be scheduled or kept alive: two years. */
 const HORIZON_MS = 2 * 366 * 86_400_000;
-
-/** Text that becomes part of a header or a line: no control characters at all, CR and LF among them. */
-const line = (max: number) =>
-  z
-    .string()
-    .min(1)
-    .max(max)
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this refuses
-    .regex(/^[^\u0000-\u001f\u007f]*$/, 'must not contain control characters such as NUL, CR or LF')
-    .refine((text) => text.isWellFormed(), 'must be well-formed Unicode (no lone surrogates)');
-
-/** A name that people choose: ids, categories. */
-export const name = (max: number) =>
-  z.string().regex(new RegExp(`^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,${max - 1}}$`), `must be 1 to ${max} letters, digits or . _ : @ + -`);
-
-const text = (max: number) =>
-  z
-    .string()
-    .min(1)
-    .max(max)
-    .refine((value) => !value.includes('\u0000'), 'must not contain NUL')
-    .refine((value) => value.isWellFormed(), 'must be well-formed Unicode (no lone surrogates)');
 
 const instant = z.iso.datetime({ offset: true, error: 'must be an ISO 8601 date and time with a time zone, e.g. 2026-12-01T09:00:00Z' });
 
@@ -40,9 +19,6 @@ const webhookUrl = z
     const url = new URL(value);
     return (url.protocol === 'https:' || url.protocol === 'http:') && url.username === '' && url.password === '';
   }, 'must be an http or https URL without user name or password');
-
-/** An idempotency key: 1 to 255 visible ASCII characters. */
-const idempotencyKey = z.string().regex(/^[\u0021-\u007e]{1,255}$/, 'must be 1 to 255 visible ASCII characters');
 
 /** Every way to reach a person. */
 export const CHANNELS = ['email', 'sms', 'push', 'webhook', 'in-app'] as const;

@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
+import type { StreamTarget } from '../../../src/ingress/event-streams.js';
 import type { InboxItem, InboxKey } from '../../../src/ports/inbox.js';
-import { createInboxStreams, type StreamTarget } from '../../../src/workloads/notifications/inbox-streams.js';
+import { createInboxStreams } from '../../../src/workloads/notifications/inbox-streams.js';
 import { HandClock } from '../../support/hand-clock.js';
 
 const ADA: InboxKey = { tenant: 't', userId: 'ada' };

@@ -1,0 +1,71 @@
+import type { Sent } from './load.js';
+
+/** A message as a conversation's history shows it. */
+export interface Stored {
+  readonly messageId: string;
+  readonly clientMessageId: string | null;
+  readonly content: string;
+  readonly order: string;
+  readonly acceptedAt: string;
+  readonly persistedAt: string;
+}
+
+/** What is wrong with what was stored, by kind, with a few examples. */
+export interface Audit {
+  /** Accepted, and not there. */
+  readonly lost: readonly string[];
+  /** There more than once, or under another id than was answered. */
+  readonly doubled: readonly string[];
+  /** There, and never sent; or with other content. */
+  readonly strangers: readonly string[];
+  /** Behind one that was only sent after this had been answered; or no place of its own. */
+  readonly disordered: readonly string[];
+  /** Repeats that were not told the first one's id; or, after its answer, not that they are repeats. */
+  readonly unrecognised: readonly string[];
+}
+
+/** Holds every conversation, as its history gives it, against what was sent into it. */
+export function auditOf(sent: readonly Sent[], histories: ReadonlyMap<string, readonly Stored[]>): Audit {
+  const audit = {
+    lost: [] as string[],
+    doubled: [] as string[],
+    strangers: [] as string[],
+    disordered: [] as string[],
+    unrecognised: [] as string[],
+  };
+  const byKey = new Map(sent.map((message) => [message.clientMessageId, message]));
+  const seen = new Map<string, number>();
+  for (const history of histories.values()) {
+    for (const { clientMessageId, messageId, content } of history) {
+      const message = byKey.get(clientMessageId ?? '');
+      if (message === undefined || message.content !== content) audit.strangers.push(messageId);
+      else if (message.messageId !== null && message.messageId !== messageId) audit.doubled.push(messageId);
+      seen.set(clientMessageId ?? messageId, (seen.get(clientMessageId ?? messageId) ?? 0) + 1);
+    }
+    audit.disordered.push(...disorderIn(history, byKey));
+  }
+  for (const [key, times] of seen) if (times > 1) audit.doubled.push(key);
+  for (const { clientMessageId, messageId, repeat } of sent) {
+    if (messageId !== null && !seen.has(clientMessageId)) audit.lost.push(clientMessageId);
+    if (repeat === null || messageId === null) continue;
+    if (repeat.messageId !== messageId || (repeat.late && !repeat.hit)) audit.unrecognised.push(clientMessageId);
+  }
+  return audit;
+}
+
+/** Two of which the second was sent after the first was answered have an order; two that were under way at once have none. */
+function disorderIn(history: readonly Stored[], byKey: ReadonlyMap<string, Sent>): readonly string[] {
+  const wrong: string[] = [];
+  let latestSentAt = 0;
+  let before = '';
+  for (const { clientMessageId, order, messageId } of history) {
+    const message = byKey.get(clientMessageId ?? '');
+    if (order <= before) wrong.push(messageId);
+    before = order;
+    if (message === undefined) continue;
+    // Something above it was only sent when this one had been answered already.
+    if (message.answeredAt > 0 && message.error === null && message.answeredAt < latestSentAt) wrong.push(messageId);
+    latestSentAt = Math.max(latestSentAt, message.sentAt);
+  }
+  return wrong;
+}

@@ -1,0 +1,139 @@
+import { orderText } from '../../ports/partition.js';
+import type { Failure } from '../../ports/record.js';
+import type { DeadEntry, DeadQuery, ParkedKey, StreamDesk, StreamEntry, StreamKey } from '../../ports/stream.js';
+import { fieldsOf } from './entries.js';
+import { keyOf, laneOf } from './lane.js';
+import type { Layouts } from './layouts.js';
+import { DEAD_GROUP, type Names, type PartitionNames } from './names.js';
+import type { Scripts } from './scripts.js';
+
+/** For so long it is known that a dead letter was brought back, should whoever did it have died before it was taken off. */
+const BROUGHT_BACK_MS = 24 * 3_600_000;
+/** Entries read in one go while looking for those of one tenant. */
+const PAGE = 200;
+/** Parked lanes of one partition that are looked at. */
+const LANES = '1000';
+
+type Kept = Omit<DeadEntry, 'place' | 'deadAt'>;
+type RawDead = [entry: string, fields: string[]];
+
+/** `StreamDesk` on Redis: the stream of the dead, and the lanes of every partition. */
+export class RedisStreamDesk implements StreamDesk {
+  readonly #scripts: Scripts;
+  readonly #names: Names;
+  readonly #layouts: Layouts;
+
+  constructor(scripts: Scripts, names: Names, layouts: Layouts) {
+    this.#scripts = scripts;
+    this.#names = names;
+    this.#layouts = layouts;
+  }
+
+  async bury(dead: readonly { readonly entry: StreamEntry; readonly failure: Failure }[]): Promise<void> {
+    if (dead.length === 0) return;
+    const args = dead.flatMap(({ entry: { entry: _, ...rest }, failure }) => [
+      rest.id,
+      JSON.stringify({ ...rest, failure } satisfies Kept),
+    ]);
+    await this.#scripts.run('bury', this.#deadKeys(), args);
+  }
+
+  async dead({ tenant, limit, key, before }: DeadQuery): Promise<readonly DeadEntry[]> {
+    const found: DeadEntry[] = [];
+    let end = before === undefined ? '+' : `(${entryOfPlace(before)}`;
+    for (;;) {
+      const page = await this.#range(end, '-', PAGE);
+      for (const raw of page) {
+        const dead = readDead(raw);
+        if (dead.tenant === tenant && (key === undefined || dead.key === key)) found.push(dead);
+        if (found.length === limit) return found;
+      }
+      const last = page.at(-1);
+      if (last === undefined || page.length < PAGE) return found;
+      end = `(${last[0]}`;
+    }
+  }
+
+  async get(tenant: string, id: string): Promise<DeadEntry | null> {
+    const { client } = this.#scripts;
+    const entry = await this.#scripts.ask(() => client.hget(this.#names.deadIds, id));
+    const [raw] = entry === null ? [] : await this.#range(entry, entry, 1);
+    const dead = raw === undefined ? null : readDead(raw);
+    return dead?.tenant === tenant ? dead : null;
+  }
+
+  async redrive(tenant: string, id: string): Promise<boolean> {
+    const dead = await this.get(tenant, id);
+    if (dead === null) return false;
+    // First back, then off the list: whoever repeats it after a crash between the two finds that it is back already.
+    await this.#layouts.under(async ({ known }) => {
+      const names = this.#layouts.partition(dead.key, known);
+      const keys = [names.stream, names.layout, names.parked, names.parking, names.waiting, names.redriven(dead.place)];
+      const about = [laneOf(dead), dead.id, dead.fingerprint, dead.order, dead.appendedAt, dead.body];
+      return this.#scripts.run<number | null>('bringBack', keys, [known.epoch, BROUGHT_BACK_MS, ...about]);
+    });
+    return this.#remove(dead);
+  }
+
+  async discard(tenant: string, id: string): Promise<boolean> {
+    const dead = await this.get(tenant, id);
+    return dead !== null && this.#remove(dead);
+  }
+
+  async parked(tenant: string, limit: number): Promise<readonly ParkedKey[]> {
+    const { known } = await this.#layouts.now();
+    const [now] = await this.#layouts.beat('', 0);
+    const found: ParkedKey[] = [];
+    for (const [partition, names] of this.#layouts.inUse(known).entries()) {
+      const scored = await this.#scripts.ask(() => this.#scripts.client.zrange(names.parked, 0, LANES, 'WITHSCORES'));
+      for (let n = 0; n < scored.length && found.length < limit; n += 2) {
+        const [lane = '', due = ''] = scored.slice(n, n + 2);
+        if (keyOf(lane).tenant !== tenant) continue;
+        const parked = await this.#parkedKey(lane, names);
+        if (parked !== null) found.push({ ...parked, partition, dueInMs: due === 'inf' ? null : Math.max(0, Number(due) - now) });
+      }
+    }
+    return found;
+  }
+
+  async release(key: StreamKey): Promise<boolean> {
+    const { known } = await this.#layouts.learn();
+    const { parked, parking, waiting } = this.#layouts.partition(key.key, known);
+    return (await this.#scripts.run<number>('releaseLane', [parked, parking, waiting], [laneOf(key)])) === 1;
+  }
+
+  async #parkedKey(lane: string, { parking, waiting }: PartitionNames): Promise<Omit<ParkedKey, 'partition' | 'dueInMs'> | null> {
+    const { client } = this.#scripts;
+    const [text, count] = await Promise.all([
+      this.#scripts.ask(() => client.hget(parking, lane)),
+      this.#scripts.ask(() => client.zlexcount(waiting, `[${lane}\n`, `(${lane}\v`)),
+    ]);
+    if (text === null) return null;
+    const { attempts, failure } = JSON.parse(text) as { attempts: number; failure: string };
+    return { ...keyOf(lane), waiting: count, attempts, failure: JSON.parse(failure) as Failure };
+  }
+
+  async #remove({ id, place }: DeadEntry): Promise<boolean> {
+    return (await this.#scripts.run<number>('removeDead', this.#deadKeys(), [DEAD_GROUP, id, entryOfPlace(place)])) === 1;
+  }
+
+  #range(end: string, start: string, count: number): Promise<RawDead[]> {
+    return this.#scripts.ask(() => this.#scripts.client.xrevrange(this.#names.dead, end, start, 'COUNT', count)) as Promise<RawDead[]>;
+  }
+
+  #deadKeys(): string[] {
+    return [this.#names.dead, this.#names.deadIds];
+  }
+}
+
+function readDead([entry, fields]: RawDead): DeadEntry {
+  const kept = JSON.parse(fieldsOf(fields).get('entry') ?? '{}') as Kept;
+  const [major = '', minor = ''] = entry.split('-');
+  return { ...kept, place: orderText(0, major, minor), deadAt: Number(major) };
+}
+
+/** The other way: the place without what makes it compare as text. */
+function entryOfPlace(place: string): string {
+  const [, major, minor] = place.split('-');
+  return `${Number(major)}-${Number(minor)}`;
+}

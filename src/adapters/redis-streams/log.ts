@@ -1,0 +1,138 @@
+import { partitionOf } from '../../ports/partition.js';
+import type {
+  Appended,
+  Batch,
+  Hold,
+  PartitionDepth,
+  Settlement,
+  StreamDraft,
+  StreamEntry,
+  StreamKey,
+  StreamLog,
+} from '../../ports/stream.js';
+import { type Appender, appendedAt, orderOf } from './append.js';
+import type { Arrivals } from './arrivals.js';
+import { isNoGroup } from './connection.js';
+import { entryOf, type RawEntry } from './entries.js';
+import { keyOf, laneOf } from './lane.js';
+import type { Layouts } from './layouts.js';
+import { GROUP, type Names, type PartitionNames } from './names.js';
+import type { Scripts } from './scripts.js';
+
+/** Open entries of a partition that are looked at for one key's sake. */
+const LOOKED_AT = 1000;
+
+type ReadAnswer = readonly [batch: number, more: number, nextInMs: number, last: string, ...entries: RawEntry[]];
+export type LookAnswer = readonly [length: number, lag: number, pending: number, waiting: number, age: number, left: number];
+
+/** `StreamLog` on Redis: one stream for each partition, one group that reads it under a lease. */
+export class RedisStreamLog implements StreamLog {
+  readonly #scripts: Scripts;
+  readonly #names: Names;
+  readonly #layouts: Layouts;
+  readonly #appender: Appender;
+  readonly #arrivals: Arrivals;
+
+  constructor(scripts: Scripts, names: Names, layouts: Layouts, appender: Appender, arrivals: Arrivals) {
+    this.#scripts = scripts;
+    this.#names = names;
+    this.#layouts = layouts;
+    this.#appender = appender;
+    this.#arrivals = arrivals;
+  }
+
+  append(drafts: readonly StreamDraft[]): Promise<readonly Appended[]> {
+    return this.#appender.append(drafts);
+  }
+
+  async read({ partition, owner, fence }: Hold, limit: number): Promise<Batch | 'stale'> {
+    // Not XREADGROUP with BLOCK: it asks nobody whether the reader still owns the partition, and what a stranger has taken the owner
+    // would overtake. So the script asks and reads in one step, and waiting is the business of `arrival`.
+    const answer = await this.#owned<ReadAnswer>('read', this.#names.of(partition), [owner, fence, limit, GROUP]);
+    if (answer === null) return 'stale';
+    const [number, more, nextInMs, last, ...entries] = answer;
+    if (last !== '') this.#arrivals.reached(partition, last);
+    return { number, entries: entries.map((raw) => entryOf(raw, partition)), more: more === 1, nextInMs: nextInMs < 0 ? null : nextInMs };
+  }
+
+  async settle({ partition, owner, fence }: Hold, { batch, done, parked }: Settlement): Promise<'applied' | 'stale'> {
+    const streamed = done.filter(isStreamed);
+    const waited = done.filter((entry) => !isStreamed(entry));
+    const args: (string | number)[] = [owner, fence, GROUP, batch, streamed.length, ...streamed, waited.length];
+    for (const entry of waited) args.push(...entry.split('\n'));
+    for (const parking of parked) {
+      const moved = parking.entries.filter(isStreamed);
+      args.push(laneOf(parking), parking.attempts, parking.afterMs ?? -1, JSON.stringify(parking.failure), moved.length, ...moved);
+    }
+    const answer = await this.#owned<number>('settle', this.#names.of(partition), args);
+    return answer === null ? 'stale' : 'applied';
+  }
+
+  arrival({ partition }: Hold, maxMs: number, signal: AbortSignal): Promise<void> {
+    return this.#arrivals.next(partition, maxMs, signal);
+  }
+
+  async waits(key: StreamKey): Promise<boolean> {
+    const { known } = await this.#layouts.now();
+    // While keys move, something of the last epoch may be where this one was.
+    const places = new Set(
+      [known.partitions, ...(known.epoch === known.opened ? [] : [known.from])].map((many) => partitionOf(key.key, many)),
+    );
+    const answers = await Promise.all(
+      [...places].map((partition) => {
+        const { stream, parked } = this.#names.of(partition);
+        return this.#scripts.run<number>('waits', [stream, parked], [GROUP, laneOf(key), LOOKED_AT]);
+      }),
+    );
+    return answers.includes(1);
+  }
+
+  async find(tenant: string, id: string): Promise<Pick<StreamEntry, 'key' | 'appendedAt'> | null> {
+    const { client } = this.#scripts;
+    const partitions = this.#layouts.inUse((await this.#layouts.now()).known);
+    // Whoever asks knows no key, so every partition is asked whether it remembers the id: one round trip for all of them.
+    const marks = await Promise.all(partitions.map((names) => this.#scripts.ask(() => client.get(names.dedupe(id)))));
+    const partition = marks.findIndex((mark) => mark !== null);
+    const [epoch = '', entry = ''] = marks[partition]?.split(' ') ?? [];
+    if (entry === '') return null;
+    const { stream, waiting } = this.#names.of(partition);
+    const lane = await this.#scripts.run<string | null>('find', [stream, waiting], [GROUP, entry, orderOf(epoch, entry)]);
+    if (lane === null) return null;
+    const key = keyOf(lane);
+    return key.tenant === tenant ? { key: key.key, appendedAt: appendedAt(entry) } : null;
+  }
+
+  async trim(keep: number): Promise<number> {
+    const partitions = this.#layouts.inUse((await this.#layouts.now()).known);
+    const counts = await Promise.all(partitions.map(({ stream }) => this.#scripts.run<number>('trim', [stream], [GROUP, keep])));
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  async depth(): Promise<readonly PartitionDepth[]> {
+    const partitions = this.#layouts.inUse((await this.#layouts.now()).known);
+    const looks = await Promise.all(partitions.map((names) => look(this.#scripts, names)));
+    return looks.map(([length, lag, pending, parked, oldestMs], partition) => ({ partition, length, lag, pending, parked, oldestMs }));
+  }
+
+  /** A script of the owner's. A group that somebody removed is made again: nothing that waits is lost over it. */
+  async #owned<T>(name: 'read' | 'settle', names: PartitionNames, args: readonly (string | number)[]): Promise<T | null> {
+    const keys = [names.stream, names.lease, names.layout, names.parked, names.parking, names.waiting];
+    try {
+      return await this.#scripts.run<T | null>(name, keys, args);
+    } catch (error) {
+      if (!isNoGroup(error)) throw error;
+      const { known } = await this.#layouts.learn();
+      await this.#layouts.sealAll(known);
+      return this.#scripts.run<T | null>(name, keys, args);
+    }
+  }
+}
+
+export function look(scripts: Scripts, { stream, layout, parked, waiting }: PartitionNames): Promise<LookAnswer> {
+  return scripts.run<LookAnswer>('look', [stream, layout, parked, waiting], [GROUP]);
+}
+
+/** What waits in a lane has a name of two lines. */
+function isStreamed(entry: string): boolean {
+  return !entry.includes('\n');
+}

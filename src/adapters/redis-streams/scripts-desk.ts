@@ -1,0 +1,197 @@
+/**
+ * KEYS     1: the dead letters' stream, 2: message id → its entry there
+ * ARGV     for each: message id, then its fields as one JSON text
+ * returns  how many were added; those that are there already are not added again
+ */
+export const BURY = `
+local added = 0
+for n = 1, #ARGV, 2 do
+  if redis.call('HEXISTS', KEYS[2], ARGV[n]) == 0 then
+    redis.call('HSET', KEYS[2], ARGV[n], redis.call('XADD', KEYS[1], '*', 'id', ARGV[n], 'entry', ARGV[n + 1]))
+    added = added + 1
+  end
+end
+return added
+`;
+
+/**
+ * KEYS     1: the dead letters' stream, 2: message id → its entry there
+ * ARGV     1: the group, 2: message id, 3: its entry
+ * returns  1, or 0: it was not there
+ */
+export const REMOVE_DEAD = `
+if redis.call('HGET', KEYS[2], ARGV[2]) ~= ARGV[3] then return 0 end
+redis.call('XACK', KEYS[1], ARGV[1], ARGV[3])
+redis.call('XDEL', KEYS[1], ARGV[3])
+redis.call('HDEL', KEYS[2], ARGV[2])
+return 1
+`;
+
+/**
+ * A held lane goes on.
+ * KEYS     1: parked lanes, 2: what is known of them, 3: what waits in them
+ * ARGV     1: lane
+ * returns  1, or 0: it is not held
+ */
+export const RELEASE_LANE = `
+if redis.call('ZSCORE', KEYS[1], ARGV[1]) ~= 'inf' then return 0 end
+local about = cjson.decode(redis.call('HGET', KEYS[2], ARGV[1]))
+if about.moving then return 0 end
+if redis.call('ZLEXCOUNT', KEYS[3], '[' .. ARGV[1] .. '\\n', '(' .. ARGV[1] .. '\\v') == 0 then
+  redis.call('ZREM', KEYS[1], ARGV[1])
+  redis.call('HDEL', KEYS[2], ARGV[1])
+else
+  local clock = redis.call('TIME')
+  redis.call('ZADD', KEYS[1], clock[1] * 1000 + math.floor(clock[2] / 1000), ARGV[1])
+  about.attempts = 0
+  about.deliveries = 0
+  redis.call('HSET', KEYS[2], ARGV[1], cjson.encode(about))
+end
+return 1
+`;
+
+/**
+ * How a partition stands.
+ * KEYS     1: its stream, 2: its layout, 3: parked lanes, 4: what waits in them
+ * ARGV     1: the group
+ * returns  length, lag, pending, waiting, milliseconds since the oldest entry that is not settled, entries of the last epoch that
+ *          are not settled (0 where no change is under way; those of held lanes not counted)
+ */
+export const LOOK = `
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local about = {}
+local groups = redis.pcall('XINFO', 'GROUPS', KEYS[1])
+if groups.err then return { 0, 0, 0, 0, 0, 0 } end
+for _, group in ipairs(groups) do
+  local one = {}
+  for n = 1, #group, 2 do one[group[n]] = group[n + 1] end
+  if one.name == ARGV[1] then about = one end
+end
+local reached = about['last-delivered-id'] or '0-0'
+local pending = about.pending or 0
+local lag = about.lag
+if not lag then lag = #redis.call('XRANGE', KEYS[1], '(' .. reached, '+') end
+local oldest = pending > 0 and redis.call('XPENDING', KEYS[1], ARGV[1])[2] or nil
+if not oldest then
+  local first = redis.call('XRANGE', KEYS[1], '(' .. reached, '+', 'COUNT', 1)[1]
+  oldest = first and first[1] or nil
+end
+local age = oldest and math.max(0, now - tonumber(string.match(oldest, '^%d+'))) or 0
+local waiting = redis.call('ZCARD', KEYS[4])
+local layout = redis.call('HMGET', KEYS[2], 'epoch', 'opened', 'seal')
+local left = 0
+if layout[1] ~= layout[2] then
+  left = pending + #redis.call('XRANGE', KEYS[1], '(' .. reached, layout[3], 'COUNT', 10000)
+  for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', '(+inf')) do
+    left = left + redis.call('ZLEXCOUNT', KEYS[4], '[' .. name .. '\\n', '(' .. name .. '\\v')
+  end
+end
+return { redis.call('XLEN', KEYS[1]), lag, pending, waiting, age, left }
+`;
+
+/**
+ * Removes what was settled long ago: never what is pending or was never handed out.
+ * KEYS[1]  the partition's stream
+ * ARGV     1: the group, 2: how many settled entries stay
+ * returns  how many were removed
+ */
+export const TRIM = `
+local groups = redis.pcall('XINFO', 'GROUPS', KEYS[1])
+if groups.err then return 0 end
+local keep = tonumber(ARGV[2])
+for _, group in ipairs(groups) do
+  local one = {}
+  for n = 1, #group, 2 do one[group[n]] = group[n + 1] end
+  -- A lag that the server cannot tell comes right again as soon as the group has caught up.
+  if not one.lag then return 0 end
+  local open = one.lag
+  if one.pending > 0 then
+    local first = redis.call('XPENDING', KEYS[1], one.name)[2]
+    open = open + #redis.call('XRANGE', KEYS[1], first, one['last-delivered-id'])
+  end
+  keep = math.max(keep, open + tonumber(ARGV[2]))
+end
+return redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', keep)
+`;
+
+/**
+ * Takes a held lane out of a partition that it is to leave. It stays until it is dropped, and cannot be released meanwhile.
+ * KEYS     1: parked lanes, 2: what is known of them, 3: what waits in them
+ * ARGV     1: lane
+ * returns  nil: it is not held; else what is known of it, then what waits
+ */
+export const TAKE_OUT = `
+if redis.call('ZSCORE', KEYS[1], ARGV[1]) ~= 'inf' then return nil end
+local about = redis.call('HGET', KEYS[2], ARGV[1])
+local moving = cjson.decode(about)
+moving.moving = true
+redis.call('HSET', KEYS[2], ARGV[1], cjson.encode(moving))
+moving.moving = nil
+return { cjson.encode(moving), redis.call('ZRANGEBYLEX', KEYS[3], '[' .. ARGV[1] .. '\\n', '(' .. ARGV[1] .. '\\v') }
+`;
+
+/** KEYS as of TAKE_OUT, of the partition where it is to be. ARGV 1: lane, 2: what is known of it, 3..: what waits. returns 1 */
+export const PUT_IN = `
+redis.call('ZADD', KEYS[1], 'NX', '+inf', ARGV[1])
+redis.call('HSETNX', KEYS[2], ARGV[1], ARGV[2])
+for n = 3, #ARGV do redis.call('ZADD', KEYS[3], 0, ARGV[n]) end
+return 1
+`;
+
+/** KEYS as of TAKE_OUT. ARGV 1: lane. returns 1 */
+export const DROP_LANE = `
+redis.call('ZREM', KEYS[1], ARGV[1])
+redis.call('HDEL', KEYS[2], ARGV[1])
+redis.call('ZREMRANGEBYLEX', KEYS[3], '[' .. ARGV[1] .. '\\n', '(' .. ARGV[1] .. '\\v')
+return 1
+`;
+
+/** What of a stream is open: from the first that is pending, or else after the last that was handed out. Nil where nothing is. */
+const FIRST_OPEN = `
+local function firstOpen(stream, name)
+  local reached = '0-0'
+  for _, group in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    local one = {}
+    for n = 1, #group, 2 do one[group[n]] = group[n + 1] end
+    if one.name == name then
+      if one.pending > 0 then return redis.call('XPENDING', stream, name)[2], one['last-delivered-id'] end
+      reached = one['last-delivered-id']
+    end
+  end
+  return '(' .. reached, reached
+end
+`;
+
+/**
+ * Whether anything of a lane is not settled.
+ * KEYS     1: the partition's stream, 2: parked lanes
+ * ARGV     1: the group, 2: lane, 3: how many entries are looked at; where there are more, the answer is yes
+ * returns  1 or 0
+ */
+export const WAITS = `${FIRST_OPEN}
+if redis.call('ZSCORE', KEYS[2], ARGV[2]) then return 1 end
+local from = firstOpen(KEYS[1], ARGV[1])
+local open = redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', ARGV[3])
+for _, entry in ipairs(open) do
+  if entry[2][2] == ARGV[2] then return 1 end -- lane is the first of the fields
+end
+return #open < tonumber(ARGV[3]) and 0 or 1
+`;
+
+/**
+ * The lane of an entry that is not settled.
+ * KEYS     1: the partition's stream, 2: what waits in parked lanes
+ * ARGV     1: the group, 2: the entry, 3: its order
+ * returns  the lane, or nil
+ */
+export const FIND = `${FIRST_OPEN}
+local entry = redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2])[1]
+if not entry then return nil end
+local name = entry[2][2]
+if redis.call('ZLEXCOUNT', KEYS[2], '[' .. name .. '\\n' .. ARGV[3] .. '\\n', '(' .. name .. '\\n' .. ARGV[3] .. '\\v') > 0 then return name end
+if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1) > 0 then return name end
+local _, reached = firstOpen(KEYS[1], ARGV[1])
+if #redis.call('XRANGE', KEYS[1], '(' .. reached, ARGV[2], 'COUNT', 1) > 0 then return name end
+return nil
+`;
