@@ -216,7 +216,7 @@ class OpenLane implements Lane {
       const alone = stuck.has(lane) ? [failed] : await this.#outcomesOf([entry]);
       if (alone === null) return null;
       const [outcome = failed] = alone;
-      if (outcome.kind === 'retry') stuck.add(lane);
+      if (outcome.kind !== 'done') stuck.add(lane);
       outcomes.push(outcome);
     }
     return outcomes;

@@ -61,7 +61,7 @@ export class StreamReferee {
     const first = new Map<string, string>();
     for (const entry of batch.entries) {
       const lane = laneOf(entry);
-      const redriven = this.stream.entry(entry.entry).redriven;
+      const redriven = this.stream.entry(entry.entry)?.redriven === true;
       if (!redriven && (first.get(lane) ?? '') > entry.order)
         this.violate('ORDER', `${entry.id} was handed out behind a later one of its key`);
       first.set(lane, entry.order);
@@ -80,13 +80,17 @@ export class StreamReferee {
 
   settle(who: Incarnation, hold: Hold, settlement: Settlement, apply: () => 'applied' | 'stale'): 'applied' | 'stale' {
     const pending = this.stream.leases.get(hold.partition)?.batch === settlement.batch;
-    const before = settlement.done.map((name) => this.stream.entries.find(({ seq }) => seq === Number(name)));
+    const stood = this.standing(settlement);
+    const before = settlement.done.map((name) => this.stream.entry(name));
     const answer = apply();
     if (answer === 'stale') {
       this.staleRefused += 1;
       return answer;
     }
-    if (!pending) return answer;
+    if (!pending) {
+      if (this.standing(settlement) !== stood) this.violate('LATE', `${who.name} has undone what happened since in partition ${hold.partition}`);
+      return answer;
+    }
     this.mine(who, hold.partition, 'settled');
     for (const entry of before) {
       const meant = entry === undefined ? undefined : this.meant.get(entry.draft.id);
@@ -95,7 +99,7 @@ export class StreamReferee {
     }
     for (const parking of settlement.parked) {
       const lane = laneOf(parking);
-      const failing = [...this.meant.values()].some((meant) => meant.lane === lane && FAILING.has(meant.nature));
+      const failing = [...this.meant.values()].some((meant) => meant.lane === lane && (FAILING.has(meant.nature) || meant.everDead));
       if (!failing) this.violate('PARKED_INNOCENT', `${lane} stands still, and nothing of it ever failed`);
     }
     return answer;
@@ -140,6 +144,11 @@ export class StreamReferee {
       const held = afterDeath === 'hold' && this.stream.parked.get(meant.lane)?.dueAt === null;
       if (waits && !held) this.violate('STUCK', `${meant.id} still waits at rest`);
     }
+  }
+
+  /** How the keys stand that a settlement would park. */
+  private standing({ parked }: Settlement): string {
+    return JSON.stringify(parked.map((parking) => this.stream.parked.get(laneOf(parking)) ?? null));
   }
 
   private mine(who: Incarnation, partition: number, did: string): void {

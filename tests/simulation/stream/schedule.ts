@@ -40,6 +40,7 @@ class StreamSchedule {
   private born = 0;
   private busy = 0;
   private faulty = true;
+  private calmSince: number | null = null;
   readonly covered = { repartitioned: 0, pauses: 0, storeDown: 0, released: 0, redriven: 0 };
 
   constructor(
@@ -88,6 +89,8 @@ class StreamSchedule {
       this.atTheDesk();
       await this.settle();
     }
+    // In peace everybody keeps what is theirs.
+    await this.world.run(() => false, { steps: STEPS_AT_MOST * 3, until: this.world.now + 5 * this.setting.leaseMs });
     this.referee.judgeRest(new Set(this.shared.dead.keys()), this.settings.afterDeath);
     await this.drainAll();
     return this.verdict();
@@ -199,7 +202,11 @@ class StreamSchedule {
       clock: who.clock,
       timers: who.timers,
       chance: { next: () => rng.next() },
-      watch: () => undefined,
+      watch: (fact) => {
+        const { calmSince } = this;
+        if (fact.kind !== 'partition' || fact.state !== 'lost' || calmSince === null || world.now < calmSince + 3 * setting.leaseMs) return;
+        world.violate('PARTITION_LOST', `${who.name} lost partition ${fact.partition}, and nothing has gone wrong for a while`);
+      },
       // As in a fleet: a process that comes back has the name of the one that went.
       worker: `p${place}`,
       settings: this.settings,
@@ -253,6 +260,7 @@ class StreamSchedule {
 
   private calmDown(): void {
     this.faulty = false;
+    this.calmSince = this.world.now;
     this.world.trace(() => 'no more faults');
     this.setting.rates = NO_FAULTS;
     this.store.down = false;

@@ -15,7 +15,7 @@ import type {
 } from '../../../src/ports/stream.js';
 
 /** An entry as the stream has it. */
-export interface SimEntry {
+interface SimEntry {
   readonly draft: StreamDraft;
   readonly seq: number;
   partition: number;
@@ -28,7 +28,7 @@ export interface SimEntry {
   readonly redriven: boolean;
 }
 
-export interface SimParked extends Omit<Parking, 'entries' | 'afterMs'> {
+interface SimParked extends Omit<Parking, 'entries' | 'afterMs'> {
   partition: number;
   dueAt: number | null;
   attempts: number;
@@ -113,6 +113,8 @@ export class SimStream {
     const touched = new Set<string>();
     for (const name of done) {
       const entry = this.entry(name);
+      // Settled by this same settlement before, and trimmed since.
+      if (entry === undefined) continue;
       if (entry.state === 'parked') touched.add(laneOf(entry.draft));
       entry.state = 'settled';
     }
@@ -127,10 +129,8 @@ export class SimStream {
     return 'applied';
   }
 
-  entry(name: string): SimEntry {
-    const entry = this.entries.find(({ seq }) => seq === Number(name));
-    if (entry === undefined) throw new Error(`no entry ${name}`);
-    return entry;
+  entry(name: string): SimEntry | undefined {
+    return this.entries.find(({ seq }) => seq === Number(name));
   }
 
   waits(key: StreamKey): boolean {
@@ -292,7 +292,7 @@ export class SimStream {
   private park(partition: number, { tenant, key, entries, attempts, afterMs, failure }: Parking): void {
     for (const name of entries) {
       const entry = this.entry(name);
-      if (entry.state === 'out') entry.state = 'parked';
+      if (entry?.state === 'out') entry.state = 'parked';
     }
     const dueAt = afterMs === null ? null : this.now() + afterMs;
     this.parked.set(laneOf({ tenant, key }), { tenant, key, partition, dueAt, attempts, deliveries: 0, failure });
