@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
-import type { StreamTarget } from '../../../src/ingress/event-streams.js';
+import type { StreamTarget } from '../../../src/workloads/event-streams.js';
 import type { InboxItem, InboxKey } from '../../../src/ports/inbox.js';
 import { createInboxStreams } from '../../../src/workloads/notifications/inbox-streams.js';
 import { HandClock } from '../../support/hand-clock.js';
