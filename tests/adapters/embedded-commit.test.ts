@@ -141,7 +141,7 @@ describe('group commit', () => {
   });
 
   test('a full disk refuses writes, loses nothing, answers reads, and takes writes when there is room again', async () => {
-    bench.file.database.exec('PRAGMA max_page_count = 60');
+    bench.file.database.exec('PRAGMA max_page_count = 90');
     const kept: string[] = [];
     let full: unknown;
     for (let n = 0; full === undefined; n += 1) {
