@@ -88,7 +88,8 @@ export class StreamReferee {
       return answer;
     }
     if (!pending) {
-      if (this.standing(settlement) !== stood) this.violate('LATE', `${who.name} has undone what happened since in partition ${hold.partition}`);
+      if (this.standing(settlement) !== stood)
+        this.violate('LATE', `${who.name} has undone what happened since in partition ${hold.partition}`);
       return answer;
     }
     this.mine(who, hold.partition, 'settled');
