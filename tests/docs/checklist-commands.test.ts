@@ -160,7 +160,8 @@ const ONE_SHOT: ReadonlyMap<string, () => Promise<unknown>> = new Map([
   ['npm run lint', () => run('bash', ['-c', 'npm run lint'], { env: bareEnvironment(), maxBuffer: 16 * 1024 * 1024 })],
   [
     'cat monitoring/grafana/phase3-queue-dashboard.json',
-    async () => expect(JSON.parse((await run('bash', ['-c', 'cat monitoring/grafana/phase3-queue-dashboard.json'])).stdout)).toHaveProperty('panels'),
+    async () =>
+      expect(JSON.parse((await run('bash', ['-c', 'cat monitoring/grafana/phase3-queue-dashboard.json'])).stdout)).toHaveProperty('panels'),
   ],
   ['cp .env.template .env', () => inCopy('cp .env.template .env')],
   ['source .env', () => inCopy('cp .env.template .env && source .env && test "$LOG_LEVEL" = info')],

@@ -68,7 +68,11 @@ describe('What a conversation is held against after the load', () => {
 
 describe('The command line of the load test of messages', () => {
   it('is told from that of notifications by its workload', () => {
-    expect([['--workload=messages'], ['--rate', '5', '--workload', 'messages'], ['--rate=5']].map(isAboutMessages)).toEqual([true, true, false]);
+    expect([['--workload=messages'], ['--rate', '5', '--workload', 'messages'], ['--rate=5']].map(isAboutMessages)).toEqual([
+      true,
+      true,
+      false,
+    ]);
   });
 
   it('takes the flags of the checklist', () => {
@@ -92,7 +96,10 @@ describe('The command line of the load test of messages', () => {
       conversations: 1000,
       duplicatesPercent: 2.5,
     });
-    expect(readMessageOptions(['--workload=messages', '--file=load-test.yml', '--conversations=9'])).toMatchObject({ conversations: 9, path: '/api/messages' });
+    expect(readMessageOptions(['--workload=messages', '--file=load-test.yml', '--conversations=9'])).toMatchObject({
+      conversations: 9,
+      path: '/api/messages',
+    });
   });
 
   it.each([
