@@ -17,6 +17,8 @@ export interface MessageOptions {
   /** Null: the first usual address that answers, else a server of its own. */
   readonly urls: Origins | null;
   readonly path: string;
+  /** Seconds of load before, of which nothing is measured. Null: as long as it takes with a server that has only just started, else none. */
+  readonly warmUpS: number | null;
   readonly json: boolean;
   readonly help: boolean;
 }
@@ -33,6 +35,7 @@ Exits 0 when every objective is met, 1 when one is not or the run failed, 2 when
   --conversations n     conversations that they are spread over (default 1000)
   --duplicates p%       share that is sent a second time, half of them while the first is under way (default 2.5%)
   --url URL[,URL]       the server, or several of a fleet in turns; default as without --workload
+  --warm-up s           seconds of load before, not measured (default 5 with a server that has only just started, else 0)
   --json                the result as JSON on standard output
 
 examples:
@@ -48,6 +51,7 @@ const FLAGS = {
   conversations: { type: 'string' },
   duplicates: { type: 'string' },
   url: { type: 'string' },
+  'warm-up': { type: 'string' },
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
@@ -75,6 +79,7 @@ export function readMessageOptions(args: readonly string[]): MessageOptions {
     duplicatesPercent: percent(values.duplicates ?? `${file.duplicatesPercent ?? DUPLICATES}%`),
     urls: named === undefined ? null : (named as unknown as Origins),
     path: file.path,
+    warmUpS: values['warm-up'] === undefined ? null : number('warm-up', values['warm-up'], 0),
     json: values.json,
     help: values.help,
   };
