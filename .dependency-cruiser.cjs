@@ -70,9 +70,9 @@ module.exports = {
     {
       name: 'workloads-are-strangers',
       severity: 'error',
-      comment: 'A workload never imports another.',
+      comment: 'A workload never imports another. What several need is beside them, in no folder.',
       from: { path: '^src/workloads/([^/]+)/' },
-      to: { path: '^src/workloads/', pathNot: '^src/workloads/$1/' },
+      to: { path: '^src/workloads/', pathNot: ['^src/workloads/$1/', '^src/workloads/[^/]+\\.ts$'] },
     },
     only('adapters-import-ports', 'An adapter knows its port and its client library.', '^src/adapters/', '^src/adapters/', PORTS, ERRORS),
     {
@@ -184,7 +184,7 @@ module.exports = {
     confined('telemetry-libraries', 'Who counts and logs is telemetry.', npm('prom-client', 'pino', 'pino-[^/]+'), '^src/telemetry/'),
     confined('receivers-in-sink', 'Who receives mail is the sink.', npm('smtp-server', 'postal-mime'), '^src/sink/'),
     confined('terminal-in-cli', 'Who talks to a terminal is the command line.', npm('commander', 'cli-progress'), '^src/cli/'),
-    confined('redis-in-its-adapter', 'Redis is behind its adapter.', npm('ioredis'), '^src/adapters/redis/'),
+    confined('redis-in-its-adapter', 'Redis is behind its adapters.', npm('ioredis'), '^src/adapters/redis(-streams)?/'),
     confined('amqp-in-its-adapter', 'RabbitMQ is behind its adapter.', npm('amqplib'), '^src/adapters/rabbitmq/'),
     confined(
       'limits-in-ingress',

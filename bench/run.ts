@@ -12,6 +12,7 @@ import { type Case, type CaseResult, Inexact } from './case.js';
 import { embeddedHttp } from './cases/embedded-http.js';
 import { embeddedIdle } from './cases/embedded-idle.js';
 import { embeddedPipeline } from './cases/embedded-pipeline.js';
+import { messages } from './cases/messages.js';
 import { mongodbClaims } from './cases/mongodb-claims.js';
 import { mongodbWrites } from './cases/mongodb-writes.js';
 import { rabbitmqWakeUps } from './cases/rabbitmq.js';
@@ -26,6 +27,7 @@ const CASES: readonly Case[] = [
   mongodbClaims,
   mongodbWrites,
   rabbitmqWakeUps,
+  messages,
   ...workersScaling,
 ];
 

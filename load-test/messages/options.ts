@@ -17,6 +17,8 @@ export interface MessageOptions {
   /** Null: the first usual address that answers, else a server of its own. */
   readonly urls: Origins | null;
   readonly path: string;
+  /** Seconds of load before, of which nothing is measured. Null: as long as it takes with a server that has only just started, else none. */
+  readonly warmUpS: number | null;
   readonly json: boolean;
   readonly help: boolean;
 }
@@ -33,6 +35,7 @@ Exits 0 when every objective is met, 1 when one is not or the run failed, 2 when
   --conversations n     conversations that they are spread over (default 1000)
   --duplicates p%       share that is sent a second time, half of them while the first is under way (default 2.5%)
   --url URL[,URL]       the server, or several of a fleet in turns; default as without --workload
+  --warm-up s           seconds of load before, not measured (default 5 with a server that has only just started, else 0)
   --json                the result as JSON on standard output
 
 examples:
@@ -48,11 +51,15 @@ const FLAGS = {
   conversations: { type: 'string' },
   duplicates: { type: 'string' },
   url: { type: 'string' },
+  'warm-up': { type: 'string' },
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 
-const PATH = '/api/v1/messages';
+const CONVERSATIONS = 1000;
+const DUPLICATES = 2.5;
+/** Where no file says otherwise. */
+const BY_HAND = { phases: null, path: '/api/v1/messages', conversations: null, duplicatesPercent: null };
 
 /** Whether the command line is about messages. */
 export function isAboutMessages(args: readonly string[]): boolean {
@@ -62,20 +69,25 @@ export function isAboutMessages(args: readonly string[]): boolean {
 /** @throws UsageError */
 export function readMessageOptions(args: readonly string[]): MessageOptions {
   const values = parse(args);
-  const file = values.file === undefined ? null : artillery(values.file);
-  if (file !== null && (values.rate !== undefined || values.duration !== undefined))
+  if (values.file !== undefined && (values.rate !== undefined || values.duration !== undefined))
     throw new UsageError('--file says how long and how much: leave --rate and --duration out');
-  const phase = { durationS: number('duration', values.duration ?? '60', 1), rate: number('rate', values.rate ?? '100', 0.1) };
+  const file = values.file === undefined ? BY_HAND : artillery(values.file);
   const named = values.url?.split(',').map(origin);
   return {
-    phases: file?.phases ?? [phase],
-    conversations: number('conversations', values.conversations ?? String(file?.conversations ?? 1000), 1),
-    duplicatesPercent: percent(values.duplicates ?? `${file?.duplicatesPercent ?? 2.5}%`),
+    phases: file.phases ?? [phaseOf(values)],
+    conversations: number('conversations', values.conversations ?? String(file.conversations ?? CONVERSATIONS), 1),
+    duplicatesPercent: percent(values.duplicates ?? `${file.duplicatesPercent ?? DUPLICATES}%`),
     urls: named === undefined ? null : (named as unknown as Origins),
-    path: file?.path ?? PATH,
+    path: file.path,
+    warmUpS: values['warm-up'] === undefined ? null : number('warm-up', values['warm-up'], 0),
     json: values.json,
     help: values.help,
   };
+}
+
+/** @throws UsageError */
+function phaseOf({ duration = '60', rate = '100' }: { readonly duration?: string | undefined; readonly rate?: string | undefined }): Phase {
+  return { durationS: number('duration', duration, 1), rate: number('rate', rate, 0.1) };
 }
 
 interface ArtilleryFile {

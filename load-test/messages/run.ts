@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { ensureBuilt } from '../../bench/built.js';
 import { Client } from '../client.js';
+import { COLD_MS, COLD_WARM_UP_S, WARM_UP_RATE } from '../options.js';
 import { columns, ms } from '../print.js';
 import { now, type Summary, summaryOf } from '../stats.js';
-import { findTarget, RunError, startTarget } from '../target.js';
+import { findTarget, RunError, startTarget, type Target } from '../target.js';
 import { type Audit, auditOf, type Stored } from './audit.js';
 import { MessageLoad } from './load.js';
 import { HELP, type MessageOptions, readMessageOptions } from './options.js';
@@ -69,6 +70,7 @@ export async function runMessages(args: readonly string[]): Promise<boolean> {
   process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
   try {
     say(`target: ${target.urls.join(', ')}${target.own ? ' (a server of its own, started for this run)' : ''}`);
+    await warmUp(client, options, target, say);
     const result = await measure(client, options, say);
     const checks = checksOf(result);
     if (options.json) process.stdout.write(`${JSON.stringify({ ...result, checks }, null, 2)}\n`);
@@ -78,6 +80,19 @@ export async function runMessages(args: readonly string[]): Promise<boolean> {
     process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
     await end();
   }
+}
+
+/** A cold server is slow as every process is at first: of this nothing is measured, but that it goes through. @throws RunError */
+async function warmUp(client: Client, options: MessageOptions, { own, fleet }: Target, say: (line: string) => void): Promise<void> {
+  const youngest = Math.max(...fleet.members.map(({ startedAt }) => startedAt));
+  const durationS = options.warmUpS ?? (own || Date.now() - youngest < COLD_MS ? COLD_WARM_UP_S : 0);
+  if (durationS === 0) return;
+  const rate = Math.max(WARM_UP_RATE, ...options.phases.map((phase) => phase.rate));
+  say(`warm-up: ${rate} /s for ${durationS} s, not measured`);
+  const load = new MessageLoad(client, `warm-${randomUUID().slice(0, 8)}`, { ...options, phases: [{ durationS, rate }] });
+  await load.play(now() + LEAD_MS);
+  if (load.accepted === 0) throw new RunError(`the server at ${client.url} accepts no messages: ${load.sent[0]?.error}`);
+  await rest(client);
 }
 
 async function measure(client: Client, options: MessageOptions, say: (line: string) => void): Promise<MessageResult> {
@@ -116,7 +131,7 @@ async function measure(client: Client, options: MessageOptions, say: (line: stri
   };
 }
 
-export function checksOf(result: MessageResult): readonly Check[] {
+function checksOf(result: MessageResult): readonly Check[] {
   const none = (name: string, value: number): Check => ({ name, value: String(value), limit: '0', met: value === 0 });
   const below = (name: string, value: number, limit: number, unit = ' ms'): Check => ({
     name,

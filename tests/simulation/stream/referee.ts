@@ -2,7 +2,8 @@ import type { Failure } from '../../../src/ports/record.js';
 import type { Batch, Hold, Settlement, StreamEntry } from '../../../src/ports/stream.js';
 import type { Incarnation } from '../incarnation.js';
 import type { World } from '../world.js';
-import { laneOf, type SimStream } from './sim-stream.js';
+import { laneOf } from './entries.js';
+import type { SimStream } from './sim-stream.js';
 
 /** What an entry does to whoever handles it. */
 export type Nature = 'well' | 'fails-once' | 'fails-always' | 'refused' | 'throws' | 'kills';
@@ -88,7 +89,8 @@ export class StreamReferee {
       return answer;
     }
     if (!pending) {
-      if (this.standing(settlement) !== stood) this.violate('LATE', `${who.name} has undone what happened since in partition ${hold.partition}`);
+      if (this.standing(settlement) !== stood)
+        this.violate('LATE', `${who.name} has undone what happened since in partition ${hold.partition}`);
       return answer;
     }
     this.mine(who, hold.partition, 'settled');

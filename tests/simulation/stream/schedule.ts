@@ -1,23 +1,23 @@
 import { createStreamConsumer, type StreamConsumer } from '../../../src/pipeline/stream-consume.js';
 import type { StreamSettings } from '../../../src/pipeline/stream-settings.js';
-import type { StreamDraft, StreamPorts } from '../../../src/ports/stream.js';
+import type { StreamPorts } from '../../../src/ports/stream.js';
 import { NO_FAULTS, noFaultCounts, weather } from '../faults.js';
 import { EPOCH, Incarnation, type Setting } from '../incarnation.js';
 import { Rng } from '../rng.js';
 import type { Verdict } from '../schedule.js';
 import { World } from '../world.js';
-import { type Meant, type Nature, StreamReferee } from './referee.js';
+import { StreamClients } from './clients.js';
+import { laneOf } from './entries.js';
+import { StreamReferee } from './referee.js';
 import { handlerOf } from './sim-handler.js';
 import { type SharedStream, sharedStream, streamOf } from './sim-ports.js';
-import { laneOf, SimStream } from './sim-stream.js';
+import { SimStream } from './sim-stream.js';
 import { balanceOf } from './verdict.js';
 
 const FAULTY_MS = 20_000;
 const SETTLED_WITHIN_MS = 300_000;
 const STEPS_AT_MOST = 60_000;
 const PARTITIONS = 4;
-const TENANT = 't';
-const NATURES: readonly Nature[] = ['well', 'well', 'well', 'well', 'well', 'fails-once', 'fails-always', 'refused', 'throws'];
 
 /** One life of one process. */
 interface Life {
@@ -35,10 +35,10 @@ class StreamSchedule {
   private readonly stream: SimStream;
   private readonly referee: StreamReferee;
   private readonly shared: SharedStream;
+  private readonly clients: StreamClients;
   private readonly store = { down: false };
   private readonly lives: (Life | undefined)[] = [];
   private born = 0;
-  private busy = 0;
   private faulty = true;
   private calmSince: number | null = null;
   readonly covered = { repartitioned: 0, pauses: 0, storeDown: 0, released: 0, redriven: 0 };
@@ -73,13 +73,14 @@ class StreamSchedule {
     this.stream = new SimStream(() => EPOCH + Math.floor(this.world.now));
     this.referee = new StreamReferee(this.world, this.stream);
     this.shared = sharedStream(this.stream, this.referee);
+    this.clients = new StreamClients(this.world, this.referee, () => this.anyLife()?.ports.log);
   }
 
   async run(): Promise<Verdict> {
     const { world, rng } = this;
     const processes = rng.between(2, 3);
     for (let place = 0; place < processes; place += 1) this.boot(place);
-    this.letClientsSend();
+    this.clients.begin();
     this.letPeopleAct();
     if (this.setting.rates.chaosPerSecond > 0) this.chaos();
     await world.run(() => false, { steps: STEPS_AT_MOST, until: FAULTY_MS });
@@ -94,65 +95,6 @@ class StreamSchedule {
     this.referee.judgeRest(new Set(this.shared.dead.keys()), this.settings.afterDeath);
     await this.drainAll();
     return this.verdict();
-  }
-
-  /** Keys whose messages come one after the other, each sent again until it is answered. */
-  private letClientsSend(): void {
-    const { rng, world } = this;
-    const killer = rng.happens(0.3);
-    for (let client = 0; client < rng.between(3, 6); client += 1) {
-      const key = `key-${client}`;
-      const many = rng.between(3, 10);
-      const meant = Array.from({ length: many }, (_, n): Meant => {
-        const nature = killer && client === 0 && n === 1 ? 'kills' : this.natureOf(client);
-        return {
-          id: `${key}-${n + 1}`,
-          lane: laneOf({ tenant: TENANT, key }),
-          n: n + 1,
-          nature,
-          answered: false,
-          stored: 0,
-          everDead: false,
-        };
-      });
-      world.in(rng.between(0, 2000), () => this.send(key, meant));
-    }
-  }
-
-  /** The first clients' messages are all well: nothing of theirs may ever stand still. */
-  private natureOf(client: number): Nature {
-    return client < 2 ? 'well' : this.rng.pick(NATURES);
-  }
-
-  private send(key: string, [next, ...rest]: readonly Meant[]): void {
-    if (next === undefined) return;
-    const { world, rng, referee } = this;
-    referee.meant.set(next.id, next);
-    this.busy += 1;
-    const draft: StreamDraft = { tenant: TENANT, key, id: next.id, fingerprint: next.id, body: '{}' };
-    const attempt = (): void => {
-      const life = this.anyLife();
-      // A client hears nothing from a server that has died: it asks another one.
-      let heard = false;
-      const again = (): void => {
-        if (!heard) attempt();
-      };
-      world.in(rng.between(1200, 3000), again);
-      if (life === undefined) return;
-      world.touch();
-      life.ports.log.append([draft]).then(
-        ([appended]) => {
-          if (heard) return;
-          heard = true;
-          if (appended?.outcome === 'conflict') world.violate('CONFLICT', next.id);
-          next.answered = true;
-          this.busy -= 1;
-          world.in(rng.between(1, FAULTY_MS / 15), () => this.send(key, rest));
-        },
-        () => undefined,
-      );
-    };
-    attempt();
   }
 
   private letPeopleAct(): void {
@@ -292,7 +234,7 @@ class StreamSchedule {
   }
 
   private atRest(): boolean {
-    if (this.busy > 0 || this.stream.layout.epoch !== this.stream.layout.opened) return false;
+    if (this.clients.busy > 0 || this.stream.layout.epoch !== this.stream.layout.opened) return false;
     const held = (lane: string): boolean => this.stream.parked.get(lane)?.dueAt === null;
     return this.stream.entries.every((entry) => entry.state === 'settled' || (entry.state === 'parked' && held(laneOf(entry.draft))));
   }

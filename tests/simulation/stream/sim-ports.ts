@@ -2,8 +2,9 @@ import { orderText } from '../../../src/ports/partition.js';
 import type { DeadEntry, StreamEntry, StreamPorts } from '../../../src/ports/stream.js';
 import type { Incarnation } from '../incarnation.js';
 import { SimArrivals } from './arrivals.js';
+import { laneOf } from './entries.js';
 import type { StreamReferee } from './referee.js';
-import { laneOf, type SimStream } from './sim-stream.js';
+import type { SimStream } from './sim-stream.js';
 
 const DOWN = 'store-unavailable';
 

@@ -13,27 +13,7 @@ import type {
   StreamFleet,
   StreamKey,
 } from '../../../src/ports/stream.js';
-
-/** An entry as the stream has it. */
-interface SimEntry {
-  readonly draft: StreamDraft;
-  readonly seq: number;
-  partition: number;
-  readonly epoch: number;
-  readonly order: string;
-  readonly appendedAt: number;
-  state: 'fresh' | 'out' | 'parked' | 'settled';
-  deliveries: number;
-  /** Back from the dead, with its old order key: it may well come behind later ones. */
-  readonly redriven: boolean;
-}
-
-interface SimParked extends Omit<Parking, 'entries' | 'afterMs'> {
-  partition: number;
-  dueAt: number | null;
-  attempts: number;
-  deliveries: number;
-}
+import { handed, laneOf, type SimEntry, type SimParked } from './entries.js';
 
 interface Lease {
   owner: string;
@@ -302,12 +282,4 @@ export class SimStream {
     if (this.line(laneOf(parked)).length === 0) this.parked.delete(laneOf(parked));
     else Object.assign(parked, { dueAt: this.now(), attempts: 0, deliveries: 0 });
   }
-}
-
-export function laneOf({ tenant, key }: StreamKey): string {
-  return `${tenant} ${key}`;
-}
-
-function handed({ draft, seq, partition, order, appendedAt }: SimEntry, deliveries: number, attempts: number): StreamEntry {
-  return { ...draft, entry: String(seq), partition, order, appendedAt, deliveries, attempts };
 }
