@@ -146,12 +146,16 @@ export function loadConfig(env: NodeJS.ProcessEnv = readEnvironment().variables)
     port: values.roles.includes('api') ? values.port : (values.healthCheckPort ?? (set.includes('port') ? values.port : WORKER_PORT)),
     dataDir: (databaseUrl === null ? null : fileUrlDirectory(databaseUrl)) ?? dataDir,
     workerId: values.workerId ?? `${hostname().replace(/[^A-Za-z0-9._:-]/g, '-')}-${process.pid}`,
-    queuedPercent: values.ingressMode === 'direct' ? 0 : values.ingressQueuedPercent,
+    queuedPercent: queuedPercentOf(values),
     heartbeatMs: values.heartbeatMs ?? Math.floor(values.leaseMs / 3),
     sink: values.sink === 'on' || (values.sink === 'auto' && !production),
     authRequired: values.authRequired === 'on' || (values.authRequired === 'auto' && (production || !isLoopback(values.host))),
     warnings: doubts(values, set),
   };
+}
+
+function queuedPercentOf({ ingressMode, ingressQueuedPercent }: Values): number {
+  return ingressMode === 'direct' ? 0 : ingressQueuedPercent;
 }
 
 /** Whether nobody but this machine can reach a listener there. */

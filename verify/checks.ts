@@ -9,6 +9,9 @@ import { FILES } from './checks/files.js';
 import { OF_A_FLEET } from './checks/fleet.js';
 import { LOAD } from './checks/load.js';
 import { LOGS } from './checks/logs.js';
+import { MESSAGE_FILES } from './checks/message-files.js';
+import { ON_MESSAGE_SERVERS } from './checks/message-servers.js';
+import { OF_MESSAGES } from './checks/messages.js';
 import { METRICS } from './checks/metrics.js';
 import { MONITORING } from './checks/monitoring.js';
 import { OF_NOTIFICATIONS } from './checks/notifications.js';
@@ -26,6 +29,7 @@ export const GROUPS = {
   workers: WORKERS,
   desk: DESK,
   notifications: OF_NOTIFICATIONS,
+  messages: [...OF_MESSAGES, ...ON_MESSAGE_SERVERS, ...MESSAGE_FILES],
   metrics: METRICS,
   load: LOAD,
   logs: LOGS,

@@ -26,31 +26,33 @@ export interface Audit {
 
 /** Holds every conversation, as its history gives it, against what was sent into it. */
 export function auditOf(sent: readonly Sent[], histories: ReadonlyMap<string, readonly Stored[]>): Audit {
-  const audit = {
-    lost: [] as string[],
-    doubled: [] as string[],
-    strangers: [] as string[],
-    disordered: [] as string[],
-    unrecognised: [] as string[],
-  };
   const byKey = new Map(sent.map((message) => [message.clientMessageId, message]));
-  const seen = new Map<string, number>();
-  for (const history of histories.values()) {
-    for (const { clientMessageId, messageId, content } of history) {
-      const message = byKey.get(clientMessageId ?? '');
-      if (message === undefined || message.content !== content) audit.strangers.push(messageId);
-      else if (message.messageId !== null && message.messageId !== messageId) audit.doubled.push(messageId);
-      seen.set(clientMessageId ?? messageId, (seen.get(clientMessageId ?? messageId) ?? 0) + 1);
-    }
-    audit.disordered.push(...disorderIn(history, byKey));
+  const all = [...histories.values()].flat();
+  const times = new Map<string, number>();
+  for (const { clientMessageId, messageId } of all) {
+    const key = clientMessageId ?? messageId;
+    times.set(key, (times.get(key) ?? 0) + 1);
   }
-  for (const [key, times] of seen) if (times > 1) audit.doubled.push(key);
-  for (const { clientMessageId, messageId, repeat } of sent) {
-    if (messageId !== null && !seen.has(clientMessageId)) audit.lost.push(clientMessageId);
-    if (repeat === null || messageId === null) continue;
-    if (repeat.messageId !== messageId || (repeat.late && !repeat.hit)) audit.unrecognised.push(clientMessageId);
-  }
-  return audit;
+  const accepted = sent.filter(({ messageId }) => messageId !== null);
+  return {
+    lost: accepted.filter(({ clientMessageId }) => !times.has(clientMessageId)).map(({ clientMessageId }) => clientMessageId),
+    doubled: [
+      ...[...times].filter(([, count]) => count > 1).map(([key]) => key),
+      ...all.filter((one) => isUnderAnotherId(one, byKey)).map(({ messageId }) => messageId),
+    ],
+    strangers: all.filter((one) => byKey.get(one.clientMessageId ?? '')?.content !== one.content).map(({ messageId }) => messageId),
+    disordered: [...histories.values()].flatMap((history) => disorderIn(history, byKey)),
+    unrecognised: accepted.filter(wasNotRecognised).map(({ clientMessageId }) => clientMessageId),
+  };
+}
+
+function isUnderAnotherId({ clientMessageId, messageId }: Stored, byKey: ReadonlyMap<string, Sent>): boolean {
+  const answered = byKey.get(clientMessageId ?? '')?.messageId ?? null;
+  return answered !== null && answered !== messageId;
+}
+
+function wasNotRecognised({ messageId, repeat }: Sent): boolean {
+  return repeat !== null && (repeat.messageId !== messageId || (repeat.late && !repeat.hit));
 }
 
 /** Two of which the second was sent after the first was answered have an order; two that were under way at once have none. */

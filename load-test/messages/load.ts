@@ -133,7 +133,7 @@ export class MessageLoad {
 }
 
 /** When each message is due, milliseconds from the start. */
-export function* timesOf(phases: readonly Phase[]): Generator<number> {
+function* timesOf(phases: readonly Phase[]): Generator<number> {
   let from = 0;
   for (const { durationS, rate } of phases) {
     for (let n = 0; n / rate < durationS; n += 1) yield from + (n * 1000) / rate;

@@ -52,7 +52,10 @@ const FLAGS = {
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 
-const PATH = '/api/v1/messages';
+const CONVERSATIONS = 1000;
+const DUPLICATES = 2.5;
+/** Where no file says otherwise. */
+const BY_HAND = { phases: null, path: '/api/v1/messages', conversations: null, duplicatesPercent: null };
 
 /** Whether the command line is about messages. */
 export function isAboutMessages(args: readonly string[]): boolean {
@@ -62,20 +65,24 @@ export function isAboutMessages(args: readonly string[]): boolean {
 /** @throws UsageError */
 export function readMessageOptions(args: readonly string[]): MessageOptions {
   const values = parse(args);
-  const file = values.file === undefined ? null : artillery(values.file);
-  if (file !== null && (values.rate !== undefined || values.duration !== undefined))
+  if (values.file !== undefined && (values.rate !== undefined || values.duration !== undefined))
     throw new UsageError('--file says how long and how much: leave --rate and --duration out');
-  const phase = { durationS: number('duration', values.duration ?? '60', 1), rate: number('rate', values.rate ?? '100', 0.1) };
+  const file = values.file === undefined ? BY_HAND : artillery(values.file);
   const named = values.url?.split(',').map(origin);
   return {
-    phases: file?.phases ?? [phase],
-    conversations: number('conversations', values.conversations ?? String(file?.conversations ?? 1000), 1),
-    duplicatesPercent: percent(values.duplicates ?? `${file?.duplicatesPercent ?? 2.5}%`),
+    phases: file.phases ?? [phaseOf(values)],
+    conversations: number('conversations', values.conversations ?? String(file.conversations ?? CONVERSATIONS), 1),
+    duplicatesPercent: percent(values.duplicates ?? `${file.duplicatesPercent ?? DUPLICATES}%`),
     urls: named === undefined ? null : (named as unknown as Origins),
-    path: file?.path ?? PATH,
+    path: file.path,
     json: values.json,
     help: values.help,
   };
+}
+
+/** @throws UsageError */
+function phaseOf({ duration = '60', rate = '100' }: { readonly duration?: string | undefined; readonly rate?: string | undefined }): Phase {
+  return { durationS: number('duration', duration, 1), rate: number('rate', rate, 0.1) };
 }
 
 interface ArtilleryFile {

@@ -116,7 +116,7 @@ async function measure(client: Client, options: MessageOptions, say: (line: stri
   };
 }
 
-export function checksOf(result: MessageResult): readonly Check[] {
+function checksOf(result: MessageResult): readonly Check[] {
   const none = (name: string, value: number): Check => ({ name, value: String(value), limit: '0', met: value === 0 });
   const below = (name: string, value: number, limit: number, unit = ' ms'): Check => ({
     name,

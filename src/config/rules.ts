@@ -206,24 +206,27 @@ export function doubts(values: Values, given: readonly SettingName[]): string[] 
   if (values.databaseUrl !== null && given.includes('dataDir') && fileUrlDirectory(values.databaseUrl) !== values.dataDir) {
     warnings.push('DATA_DIR: is set but not used, DATABASE_URL names another directory');
   }
+  warnings.push(...serverDoubts(values, given));
+  if (values.nodeEnv === 'production' && values.publicUrl === null) {
+    warnings.push('PUBLIC_URL: is not set, so the links in e-mail name localhost, which no recipient can reach');
+  }
+  return warnings;
+}
+
+function serverDoubts(values: Values, given: readonly SettingName[]): string[] {
+  const warnings: string[] = [];
   const { mongodb, rabbitmq, redis } = serversOf(values);
   if (mongodb !== null && given.includes('dataDir')) warnings.push('DATA_DIR: is set but not used, the store is MongoDB');
   if (mongodb === null && values.mongodbUri !== null) warnings.push('MONGODB_URI: is set but not used, STORE_DRIVER is embedded');
   if (mongodb !== null && redis === null) {
-    warnings.push('REDIS_URL: is not set, so rates and limits count in each process, and live events come by polling');
-  }
-  if (mongodb !== null && redis === null && values.ingressMode === 'queued') {
     warnings.push(
-      'REDIS_URL: is not set, so there is no log of messages: they are stored before they are acknowledged (INGRESS_MODE=direct)',
+      'REDIS_URL: is not set, so rates and limits count in each process, live events come by polling, and messages have no log: they are stored before they are acknowledged',
     );
   }
   if (rabbitmq !== null && given.includes('workerBatchSize') && values.workerBatchSize > values.prefetchCount) {
     warnings.push(
       `WORKER_BATCH_SIZE: ${values.workerBatchSize} cannot fill with PREFETCH_COUNT ${values.prefetchCount}; a claim takes ${values.prefetchCount} at most`,
     );
-  }
-  if (values.nodeEnv === 'production' && values.publicUrl === null) {
-    warnings.push('PUBLIC_URL: is not set, so the links in e-mail name localhost, which no recipient can reach');
   }
   return warnings;
 }

@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { SignalboxError } from '../errors.js';
 import { partitionOf } from '../ports/partition.js';
 import type { Layout, ParkedKey, StreamPorts } from '../ports/stream.js';
-import { name } from './fields.js';
 import { identityOf } from './identity.js';
 import { parse } from './problem.js';
 
@@ -13,7 +12,7 @@ interface Deps {
 }
 
 const partitionsBody = z.strictObject({ partitions: z.int().min(1).max(1_024) });
-const keyed = z.strictObject({ key: name(128) });
+const keyed = z.strictObject({ key: z.string().min(1).max(256) });
 /** Keys that stand still, shown at once. */
 const PARKED_SHOWN = 100;
 

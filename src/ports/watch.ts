@@ -10,16 +10,8 @@ export type HandledAs = 'success' | 'duplicate' | 'error';
  * goes on. A listener must not throw and must not wait.
  */
 export type Fact =
+  | StreamFact
   | { readonly kind: 'accepted'; readonly outcome: AcceptResult['outcome']; readonly record: WorkRecord }
-  /** A message was offered; `path`: whether it went into the log or straight to the store. */
-  | { readonly kind: 'message-accepted'; readonly outcome: AcceptResult['outcome']; readonly path: 'queued' | 'direct' }
-  /** A batch of the message log was handled. `durationMs` on the worker's monotonic clock; `now` on its other one. */
-  | {
-      readonly kind: 'messages-handled';
-      readonly handled: readonly { readonly entry: StreamEntry; readonly result: HandledAs; readonly code?: string }[];
-      readonly durationMs: number;
-      readonly now: number;
-    }
   | { readonly kind: 'published'; readonly count: number; readonly by: 'accept' | 'sweeper' }
   /** `leased`: of the refused, those that somebody else holds. `reclaimed`: of the claimed, those whose last holder left without a word. */
   | { readonly kind: 'claimed'; readonly count: number; readonly refused: number; readonly leased: number; readonly reclaimed: number }
@@ -29,6 +21,22 @@ export type Fact =
   | { readonly kind: 'fenced'; readonly record: WorkRecord; readonly during: string }
   | { readonly kind: 'lease-lost'; readonly record: WorkRecord; readonly why: 'refused' | 'deadline' }
   | { readonly kind: 'wake-up-settled'; readonly how: 'ack' | 'release' }
+  /** `first`: this is how it starts, nothing has happened. */
+  | { readonly kind: 'breaker'; readonly name: string; readonly state: 'closed' | 'half-open' | 'open'; readonly first?: true }
+  /** Something outside the pipeline failed and will be tried again (store, queue). */
+  | { readonly kind: 'trouble'; readonly where: string; readonly error: unknown };
+
+/** What happens to messages and to the log that they go through. */
+export type StreamFact =
+  /** A message was offered; `path`: whether it went into the log or straight to the store. */
+  | { readonly kind: 'message-accepted'; readonly outcome: AcceptResult['outcome']; readonly path: 'queued' | 'direct' }
+  /** A batch of the message log was handled. `durationMs` on the worker's monotonic clock; `now` on its other one. */
+  | {
+      readonly kind: 'messages-handled';
+      readonly handled: readonly { readonly entry: StreamEntry; readonly result: HandledAs; readonly code?: string }[];
+      readonly durationMs: number;
+      readonly now: number;
+    }
   /** `lost`: its lease was refused, or may have run out. `stopped`: it was given up in order. */
   | { readonly kind: 'partition'; readonly partition: number; readonly state: 'started' | 'stopped' | 'lost' }
   /** What became of a batch of stream entries, in numbers; `reclaimed`: those that somebody had been given before and never settled. */
@@ -40,10 +48,18 @@ export type Fact =
       readonly reclaimed: number;
     }
   /** Stream entries became dead letters. */
-  | { readonly kind: 'stream-buried'; readonly count: number; readonly entries: readonly StreamEntry[] }
-  /** `first`: this is how it starts, nothing has happened. */
-  | { readonly kind: 'breaker'; readonly name: string; readonly state: 'closed' | 'half-open' | 'open'; readonly first?: true }
-  /** Something outside the pipeline failed and will be tried again (store, queue). */
-  | { readonly kind: 'trouble'; readonly where: string; readonly error: unknown };
+  | { readonly kind: 'stream-buried'; readonly count: number; readonly entries: readonly StreamEntry[] };
+
+const STREAM_FACTS: ReadonlySet<string> = new Set([
+  'message-accepted',
+  'messages-handled',
+  'partition',
+  'stream-settled',
+  'stream-buried',
+] satisfies StreamFact['kind'][]);
+
+export function isStreamFact(fact: Fact): fact is StreamFact {
+  return STREAM_FACTS.has(fact.kind);
+}
 
 export type Watch = (fact: Fact) => void;

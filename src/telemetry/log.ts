@@ -1,6 +1,6 @@
 import { pino, stdSerializers } from 'pino';
 import { SignalboxError } from '../errors.js';
-import type { Fact, HandledAs } from '../ports/watch.js';
+import { type Fact, type HandledAs, isStreamFact, type StreamFact } from '../ports/watch.js';
 import { redacted } from './redact.js';
 
 export type Log = ReturnType<typeof createLog>;
@@ -21,6 +21,10 @@ export function createLog(options: { readonly level: string; readonly worker: st
  * thing an operator would ask about. No content and no recipient is ever logged.
  */
 export function logFact(log: Log, fact: Fact): void {
+  if (isStreamFact(fact)) {
+    logStreamFact(log, fact);
+    return;
+  }
   switch (fact.kind) {
     case 'settled':
       logSettled(log, fact);
@@ -40,6 +44,17 @@ export function logFact(log: Log, fact: Fact): void {
     case 'trouble':
       logTrouble(log, fact.where, fact.error);
       return;
+    case 'accepted':
+    case 'published':
+    case 'claimed':
+    case 'attempted':
+    case 'wake-up-settled':
+      log.trace({ fact: fact.kind }, fact.kind);
+  }
+}
+
+function logStreamFact(log: Log, fact: StreamFact): void {
+  switch (fact.kind) {
     case 'messages-handled':
       logHandled(log, fact);
       return;
@@ -49,13 +64,8 @@ export function logFact(log: Log, fact: Fact): void {
     case 'stream-buried':
       for (const { id, tenant, partition } of fact.entries) log.warn({ messageId: id, tenant, partition }, 'dead letter of the stream');
       return;
-    case 'accepted':
-    case 'message-accepted':
     case 'stream-settled':
-    case 'published':
-    case 'claimed':
-    case 'attempted':
-    case 'wake-up-settled':
+    case 'message-accepted':
       log.trace({ fact: fact.kind }, fact.kind);
   }
 }

@@ -3,7 +3,7 @@ import type { WakeUpQueue } from '../ports/queue.js';
 import type { Backlog, DeliveryCounts, RecordReader } from '../ports/reader.js';
 import { DELIVERY_STATUSES, type LedgerEntry } from '../ports/record.js';
 import type { PartitionDepth } from '../ports/stream.js';
-import type { Fact } from '../ports/watch.js';
+import { type Fact, isStreamFact, type StreamFact } from '../ports/watch.js';
 import { activePeople } from './active-people.js';
 import { type FleetSources, fleetMetrics } from './fleet-metrics.js';
 import { gaugeOf } from './gauge.js';
@@ -63,7 +63,7 @@ export function createMetrics(): Metrics {
   machineMetrics(registry);
   const instruments = instrumentsOf(registry);
   const people = activePeople(registry);
-  const countStream = streamMetrics(registry);
+  const countStream = streamMetrics(registry, instruments);
   const observe = (from: Sources): void => {
     gaugesOf(registry, from);
     connectionGauges(registry, from);
@@ -75,9 +75,12 @@ export function createMetrics(): Metrics {
   const providerLabel = boundedLabel(PROVIDERS_NAMED);
   return {
     count(fact) {
+      if (isStreamFact(fact)) {
+        countStream(fact);
+        return;
+      }
       countWork(instruments, fact);
       countTrouble(instruments, fact, providerLabel);
-      countStream(fact);
       if (fact.kind === 'accepted' && fact.outcome === 'created') people.seen(fact.record.tenant, fact.record.userId);
     },
     http(method, route, status, seconds) {
@@ -142,14 +145,10 @@ function beginAtNothing({ settled, attempts, retries }: Instruments, channel: st
 }
 
 /** The way of work: accepted, woken, claimed, attempted, settled. */
-function countWork(on: Instruments, fact: Fact): void {
+function countWork(on: Instruments, fact: Exclude<Fact, StreamFact>): void {
   switch (fact.kind) {
     case 'accepted':
       on.accepted.inc({ workload: fact.record.workload, outcome: fact.outcome });
-      if (fact.outcome === 'repeat') on.idempotencyHits.inc({ operation: 'ingress' });
-      return;
-    case 'message-accepted':
-      on.accepted.inc({ workload: 'messages', outcome: fact.outcome });
       if (fact.outcome === 'repeat') on.idempotencyHits.inc({ operation: 'ingress' });
       return;
     case 'published':
@@ -177,10 +176,6 @@ function countWork(on: Instruments, fact: Fact): void {
     case 'lease-lost':
     case 'breaker':
     case 'trouble':
-    case 'messages-handled':
-    case 'partition':
-    case 'stream-settled':
-    case 'stream-buried':
   }
 }
 

@@ -1,6 +1,6 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
 import type { PartitionDepth } from '../ports/stream.js';
-import type { Fact, HandledAs } from '../ports/watch.js';
+import type { HandledAs, StreamFact } from '../ports/watch.js';
 import { gaugeOf } from './gauge.js';
 
 /** Seconds. A batch that is stored well takes a few milliseconds. */
@@ -8,8 +8,14 @@ const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 
 const RESULTS = ['success', 'duplicate', 'error'] as const satisfies readonly HandledAs[];
 
+/** Counters that messages share with other work. */
+interface Shared {
+  readonly accepted: Counter<'workload' | 'outcome'>;
+  readonly idempotencyHits: Counter<'operation'>;
+}
+
 /** What is counted of the message log. Gives whoever takes the facts. */
-export function streamMetrics(registry: Registry): (fact: Fact) => void {
+export function streamMetrics(registry: Registry, shared: Shared): (fact: StreamFact) => void {
   const registers = [registry];
   const enqueued = new Counter({ name: 'stream_enqueue_total', help: 'Messages that went into the log.', registers });
   const processed = new Counter({
@@ -33,17 +39,23 @@ export function streamMetrics(registry: Registry): (fact: Fact) => void {
   });
   // A counter that appears with its first event has not risen, for whoever asks by how much it rose.
   for (const status of RESULTS) processed.inc({ status }, 0);
-  return (fact) => {
-    if (fact.kind === 'message-accepted' && fact.outcome === 'created' && fact.path === 'queued') enqueued.inc();
-    else if (fact.kind === 'stream-buried') dead.inc(fact.count);
-    else if (fact.kind === 'messages-handled') {
-      for (const { entry, result } of fact.handled) {
-        processed.inc({ status: result });
-        if (result === 'error') continue;
-        seconds.observe(fact.durationMs / 1000);
-        age.observe(Math.max(0, fact.now - entry.appendedAt) / 1000);
-      }
+  const accepted = ({ outcome, path }: Extract<StreamFact, { kind: 'message-accepted' }>): void => {
+    shared.accepted.inc({ workload: 'messages', outcome });
+    if (outcome === 'repeat') shared.idempotencyHits.inc({ operation: 'ingress' });
+    if (outcome === 'created' && path === 'queued') enqueued.inc();
+  };
+  const handled = (fact: Extract<StreamFact, { kind: 'messages-handled' }>): void => {
+    for (const { entry, result } of fact.handled) {
+      processed.inc({ status: result });
+      if (result === 'error') continue;
+      seconds.observe(fact.durationMs / 1000);
+      age.observe(Math.max(0, fact.now - entry.appendedAt) / 1000);
     }
+  };
+  return (fact) => {
+    if (fact.kind === 'message-accepted') accepted(fact);
+    else if (fact.kind === 'messages-handled') handled(fact);
+    else if (fact.kind === 'stream-buried') dead.inc(fact.count);
   };
 }
 

@@ -54,7 +54,6 @@ export function createApi(parts: ApiParts): Server {
   const notifications = notificationRoutes(accepting);
   const batches = batchRoutes(accepting);
   const explanations = explainRoutes(reader);
-  const messages = messagesOf(parts);
   const server = createServer({
     ids: createSystemIds(),
     clock,
@@ -70,13 +69,7 @@ export function createApi(parts: ApiParts): Server {
     mounted: sink === null ? [] : [{ path: '/sink', router: sink.router }],
     pages: [{ path: '/unsubscribe', router: unsubscribeRoutes({ links, people, pipeline, criticalCategories }) }],
     api: [
-      { path: '/api/v1/messages', router: messages },
-      { path: '/api/messages', router: messages },
-      {
-        path: '/api/v1/conversations',
-        router: conversationRoutes({ messages: parts.messages, streams: parts.messageParts.conversations }),
-      },
-      { path: '/api/v1', router: streamRoutes({ streams: new Map([['messages', parts.stream]]) }) },
+      ...messageMounts(parts),
       { path: '/api/v1/users', router: peopleRoutes({ people, pipeline, phones, criticalCategories }) },
       { path: '/api/v1/users', router: inboxRoutes({ inbox: parts.inbox, streams: parts.streams }) },
       { path: '/api/v1/notifications', router: batches },
@@ -109,8 +102,14 @@ export function createApi(parts: ApiParts): Server {
 }
 
 /** Where there is no log, nothing is in it and nothing came of it. */
-function messagesOf({ messageParts, messages, stream }: ApiParts): Router {
+function messageMounts({ messageParts, messages, stream }: ApiParts): readonly { readonly path: string; readonly router: Router }[] {
   const nobody = { get: () => Promise.resolve(null), find: () => Promise.resolve(null) };
-  const { accept, admission } = messageParts;
-  return messageRoutes({ accept, messages, log: stream?.log ?? nobody, desk: stream?.desk ?? nobody, admit: admission.admit });
+  const { accept, admission, conversations } = messageParts;
+  const router = messageRoutes({ accept, messages, log: stream?.log ?? nobody, desk: stream?.desk ?? nobody, admit: admission.admit });
+  return [
+    { path: '/api/v1/messages', router },
+    { path: '/api/messages', router },
+    { path: '/api/v1/conversations', router: conversationRoutes({ messages, streams: conversations }) },
+    { path: '/api/v1', router: streamRoutes({ streams: new Map([['messages', stream]]) }) },
+  ];
 }

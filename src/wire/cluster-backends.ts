@@ -39,16 +39,7 @@ export async function openCluster(options: BackendOptions): Promise<Backends> {
     migrate: config.migrateAtStart,
     onConnection: told('mongodb'),
   });
-  const broker = await openRabbit({
-    url: rabbitmq.url,
-    group: config.rabbitmqConsumerGroup,
-    name: config.workerId,
-    clock,
-    timers,
-    onConnection: told('rabbitmq'),
-    onUnreadable: (queue) =>
-      watch({ kind: 'trouble', where: 'queue.unreadable', error: new Error(`a message in ${queue} was none of ours and was dropped`) }),
-  });
+  const broker = await openBroker(options, rabbitmq.url, told('rabbitmq'));
   let processes = processesOf(config);
   const ownShare: Rates = {
     take: (provider, rate, inLine) => options.ownRates.take(provider, rate === undefined ? rate : rate / processes, inLine),
@@ -77,6 +68,23 @@ export async function openCluster(options: BackendOptions): Promise<Backends> {
       await close();
     },
   };
+}
+
+function openBroker(
+  { config, clock, timers, watch }: BackendOptions,
+  url: string,
+  onConnection: (event: Connection, detail: string) => void,
+) {
+  return openRabbit({
+    url,
+    group: config.rabbitmqConsumerGroup,
+    name: config.workerId,
+    clock,
+    timers,
+    onConnection,
+    onUnreadable: (queue) =>
+      watch({ kind: 'trouble', where: 'queue.unreadable', error: new Error(`a message in ${queue} was none of ours and was dropped`) }),
+  });
 }
 
 async function openShared(

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { GroupCommit } from '../../src/adapters/embedded/group-commit.js';
 import { HotRecords } from '../../src/adapters/embedded/hot-records.js';
 import { INBOX_SQL } from '../../src/adapters/embedded/inbox.js';
+import { MESSAGES_SQL } from '../../src/adapters/embedded/messages.js';
 import { type OpenFile, openFile } from '../../src/adapters/embedded/open.js';
 import { EmbeddedOutbox, OUTBOX_SQL } from '../../src/adapters/embedded/outbox.js';
 import { EmbeddedQueue } from '../../src/adapters/embedded/queue.js';
@@ -140,7 +141,7 @@ describe('group commit', () => {
   });
 
   test('a full disk refuses writes, loses nothing, answers reads, and takes writes when there is room again', async () => {
-    bench.file.database.exec('PRAGMA max_page_count = 60');
+    bench.file.database.exec('PRAGMA max_page_count = 90');
     const kept: string[] = [];
     let full: unknown;
     for (let n = 0; full === undefined; n += 1) {
@@ -285,6 +286,11 @@ describe('query plans', () => {
       [INBOX_SQL.after, /SEARCH inbox USING PRIMARY KEY \(tenant=\? AND user_id=\? AND seq/],
       [INBOX_SQL.unreadList, /inbox_unread/],
       [INBOX_SQL.unread, /inbox_unread/],
+      [MESSAGES_SQL.byId, /SEARCH messages USING INDEX .*\(id=\?\)/],
+      [MESSAGES_SQL.byKey, /SEARCH messages USING INDEX .*\(idempotency_key=\?\)/],
+      [MESSAGES_SQL.oldestFirst, /SEARCH messages USING INDEX .*\(tenant=\? AND conversation_id=\? AND ord>\?\)/],
+      [MESSAGES_SQL.newestFirst, /SEARCH messages USING INDEX .*\(tenant=\? AND conversation_id=\? AND ord<\?\)/],
+      [MESSAGES_SQL.newest, /SEARCH messages USING COVERING INDEX .*\(tenant=\? AND conversation_id=\?\)/],
     ] as const;
     for (const [sql, index] of plans) {
       expect(bench.plan(sql)).toMatch(index);

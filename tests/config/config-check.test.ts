@@ -53,11 +53,11 @@ describe('config:check', () => {
   });
 
   test('ends with 2 and says what to do when something is wrong', async () => {
-    const { code, text } = await check({ LEASE_MS: 'x', REDIS_URL: 'redis://:hunter2@h', STREAM_PARTITIONS: '5' }, '--probe');
+    const { code, text } = await check({ LEASE_MS: 'x', REDIS_URL: 'redis://:hunter2@h', WORKER_CONCURRENCY: '5' }, '--probe');
     expect(code).toBe(2);
     expect(text).toMatch(/^LEASE_MS +environment +x +error: "x" is not a whole number/m);
     expect(text).toMatch(/^REDIS_URL +environment +redis:\/\/\*\*\*@h +error: is what processes share/m);
-    expect(text).toMatch(/^STREAM_PARTITIONS +environment +5 +warning: is set but has no effect/m);
+    expect(text).toMatch(/^WORKER_CONCURRENCY +environment +5 +warning: is set but has no effect/m);
     expect(text).toContain('2 things are wrong');
   });
 

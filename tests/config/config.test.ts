@@ -26,12 +26,12 @@ describe('The configuration', () => {
   });
 
   test('tells of every error at once, a line each', () => {
-    expect(errors({ PORT: 'abc', LEASE_MS: '1e3', LOG_LEVEL: 'loud', ENABLE_STREAM_CONSUMERS: 'maybe', INGRESS_MODE: 'direct' })).toEqual([
+    expect(errors({ PORT: 'abc', LEASE_MS: '1e3', LOG_LEVEL: 'loud', ENABLE_STREAM_CONSUMERS: 'maybe', INGRESS_MODE: 'later' })).toEqual([
       'SERVER_PORT: "abc" is not a port (0 to 65535); it comes from PORT',
       'LOG_LEVEL: "loud" is not one of fatal, error, warn, info, debug, trace, silent',
       'ENABLE_STREAM_CONSUMERS: "maybe" is not true or false',
       'LEASE_MS: "1e3" is not a whole number of milliseconds from 1000 to 3600000',
-      'INGRESS_MODE: "direct" is not there, work is always stored before it is worked on; set queued',
+      'INGRESS_MODE: "later" is not one of queued, direct',
     ]);
   });
 

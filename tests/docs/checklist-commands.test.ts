@@ -54,6 +54,13 @@ const ELSEWHERE = new Set([
   'npm run workers:health -- --count 10',
   'npm run workers:health -- --count 3',
   'npm run diag',
+  // Of messages, on a server and on a fleet: tests/e2e/messages.test.ts and those beside it, tests/cli/message.test.ts.
+  'curl -X POST http://localhost:3000/api/messages …',
+  'curl http://localhost:3000/metrics/prometheus',
+  'npx signalbox partition-of test_conv_001',
+  'npx signalbox message history test_conv_001',
+  // Six minutes of load; tests/load-test/messages.test.ts reads the file.
+  'npm run load-test -- --workload=messages --file=load-test.yml',
   // The stack: scripts/stack-checklist.sh, but for what it has no time for.
   'docker-compose up -d',
   'docker run -d ais-backend',
@@ -151,6 +158,11 @@ const ONE_SHOT: ReadonlyMap<string, () => Promise<unknown>> = new Map([
   ['npx tsc --noEmit', () => run('bash', ['-c', 'npx tsc --noEmit'], { env: bareEnvironment() })],
   ['npm run typecheck', async () => expect(JSON.parse(readFileSync('package.json', 'utf8')).scripts.typecheck).toBe('tsc --noEmit')],
   ['npm run lint', () => run('bash', ['-c', 'npm run lint'], { env: bareEnvironment(), maxBuffer: 16 * 1024 * 1024 })],
+  [
+    'cat monitoring/grafana/phase3-queue-dashboard.json',
+    async () =>
+      expect(JSON.parse((await run('bash', ['-c', 'cat monitoring/grafana/phase3-queue-dashboard.json'])).stdout)).toHaveProperty('panels'),
+  ],
   ['cp .env.template .env', () => inCopy('cp .env.template .env')],
   ['source .env', () => inCopy('cp .env.template .env && source .env && test "$LOG_LEVEL" = info')],
   ...['npm run load-test -- --duration=600 --rate=12 --users=10000', 'npm run load-test -- --duration=300 --rate=25'].map(

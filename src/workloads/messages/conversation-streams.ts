@@ -1,6 +1,6 @@
-import { createEventStreams, type EventStreams } from '../../ingress/event-streams.js';
 import type { Timers } from '../../ports/clock.js';
 import type { ConversationKey, Message, MessageStore } from '../../ports/messages.js';
+import { createEventStreams, type EventStreams } from '../event-streams.js';
 
 /** Streams of one conversation in one process: everybody who takes part, with all their devices. */
 const PER_CONVERSATION = 1_000;

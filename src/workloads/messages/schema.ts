@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { idempotencyKey, name, text } from '../../ingress/fields.js';
 import { RECEIPT_STATES } from '../../ports/messages.js';
+import { idempotencyKey, name, text } from '../fields.js';
 
 /** Longest content, in characters; the whole request is limited to 256 kB besides. */
 const CONTENT_MAX = 250_000;
@@ -28,8 +28,6 @@ export const messageRequest = z.strictObject({
     .default([])
     .refine((ids) => new Set(ids).size === ids.length, 'must not name anybody twice'),
 });
-
-export type MessageRequest = z.infer<typeof messageRequest>;
 
 /** `POST /api/v1/messages/:id/receipts`. */
 export const receiptRequest = z.strictObject({

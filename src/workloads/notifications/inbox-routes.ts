@@ -1,7 +1,7 @@
 import { type Request, type Response, Router } from 'express';
 import { SignalboxError } from '../../errors.js';
 import { decodeCursor, encodeCursor } from '../../ingress/cursor.js';
-import { beginStream, lastEventOf } from '../../ingress/event-streams.js';
+import { beginStream, lastEventOf } from '../../ingress/event-stream.js';
 import { identityOf } from '../../ingress/identity.js';
 import { parse } from '../../ingress/problem.js';
 import type { InboxItem, InboxKey, InboxStore } from '../../ports/inbox.js';

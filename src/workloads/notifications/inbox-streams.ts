@@ -1,6 +1,6 @@
-import { createEventStreams, type EventStreams } from '../../ingress/event-streams.js';
 import type { Timers } from '../../ports/clock.js';
 import type { InboxItem, InboxKey, InboxStore } from '../../ports/inbox.js';
+import { createEventStreams, type EventStreams } from '../event-streams.js';
 
 /** Streams of one person: their devices and open pages. */
 const PER_PERSON = 10;

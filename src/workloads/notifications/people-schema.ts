@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { name } from '../../ingress/fields.js';
 import { DAYS } from '../../ports/people.js';
+import { name } from '../fields.js';
 import { addresses, type CHANNELS } from './schema.js';
 
 const CATEGORIES_MAX = 200;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { FieldError } from '../../errors.js';
-import { idempotencyKey, line, name, text } from '../../ingress/fields.js';
+import { idempotencyKey, line, name, text } from '../fields.js';
 
 /** Longest body and subject, in characters; the whole request is limited to 256 kB besides. */
 const BODY_MAX = 100_000;

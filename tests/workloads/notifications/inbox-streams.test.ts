@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
-import type { StreamTarget } from '../../../src/ingress/event-streams.js';
 import type { InboxItem, InboxKey } from '../../../src/ports/inbox.js';
+import type { StreamTarget } from '../../../src/workloads/event-streams.js';
 import { createInboxStreams } from '../../../src/workloads/notifications/inbox-streams.js';
 import { HandClock } from '../../support/hand-clock.js';
 

@@ -1,0 +1,135 @@
+import { parse } from 'yaml';
+import { artillery } from '../../load-test/messages/options.js';
+import { type Check, hold, same } from '../check.js';
+import { PARTITIONS } from '../message.js';
+import type { World } from '../world.js';
+import { fileIn, queriesOf } from './files.js';
+import { judged, refused } from './settings.js';
+
+const LOAD_WITHIN_MS = 180_000;
+
+async function settings(): Promise<string> {
+  const config = judged({}).config;
+  const { redisStreamDb, streamPartitions, streamMaxRetries, streamPollIntervalMs, streamBatchSize } = config ?? {};
+  same(
+    [redisStreamDb, streamPartitions, streamMaxRetries, streamPollIntervalMs, streamBatchSize],
+    [1, PARTITIONS, 3, 5_000, 10],
+    'defaults',
+  );
+  same(judged({ STREAM_PARTITIONS: '32', STREAM_BATCH_SIZE: '5' }).said, [], 'remarks about settings that are used');
+  refused({ STREAM_PARTITIONS: '0' }, /STREAM_PARTITIONS/);
+  refused({ STREAM_BATCH_SIZE: 'many' }, /STREAM_BATCH_SIZE/);
+  refused({ REDIS_STREAM_DB: '-1' }, /REDIS_STREAM_DB/);
+  return 'database 1, 16 partitions, 3 retries, 5000 ms, 10 entries; 0 partitions and a batch of many refused';
+}
+
+async function dashboard(world: World): Promise<string> {
+  const board = JSON.parse(fileIn(world, 'monitoring/grafana/phase3-queue-dashboard.json')) as {
+    title: string;
+    panels: Parameters<typeof queriesOf>[0];
+  };
+  same(board.title, 'Phase 3: Durable Delivery - Queue Monitoring', 'the title');
+  const titles = JSON.stringify(board);
+  const wanted = ['Enqueue Rate', 'Dequeue Rate', 'Partition Lag', 'Processing Duration (p95)', 'DLQ Rate', 'Idempotent Hit Rate'];
+  same(
+    wanted.filter((title) => !titles.includes(`"title":"${title}"`)),
+    [],
+    'panels that are missing',
+  );
+  return `${wanted.join(', ')}; ${queriesOf(board.panels).length} queries`;
+}
+
+async function rules(world: World): Promise<string> {
+  interface Group {
+    readonly name: string;
+    readonly interval: string;
+    readonly rules: readonly {
+      readonly alert?: string;
+      readonly expr: string;
+      readonly for?: string;
+      readonly labels?: { severity: string };
+    }[];
+  }
+  const { groups } = parse(fileIn(world, 'prometheus/alerts/phase3-queue.yml')) as { groups: readonly Group[] };
+  const group = groups.find(({ name }) => name === 'phase3_queue');
+  same(group?.interval, '60s', 'the interval of phase3_queue');
+  const wanted = [
+    ['QueuePartitionLagHigh', 'stream_partition_lag > 1000', 'warning'],
+    ['QueueDLQRateHigh', 'rate(stream_dead_letter_total[5m]) > 10', 'critical'],
+    ['ConsumerProcessingErrors', 'rate(stream_consumer_processed_total{status="error"}[5m]) > 1', 'warning'],
+  ] as const;
+  for (const [alert, expr, severity] of wanted) {
+    const rule = group?.rules.find((each) => each.alert === alert);
+    same([rule?.expr, rule?.for, rule?.labels?.severity], [expr, '5m', severity], alert);
+  }
+  return `${wanted.map(([alert]) => alert).join(', ')}, as the checklist has them; when they fire: npm test -- tests/monitoring`;
+}
+
+async function loadFile(world: World): Promise<string> {
+  fileIn(world, 'load-test.yml');
+  const { phases, path } = artillery(`${world.root}/load-test.yml`);
+  same(
+    phases,
+    [
+      { durationS: 60, rate: 100 },
+      { durationS: 300, rate: 500 },
+    ],
+    'the phases',
+  );
+  same(path, '/api/messages', 'where it posts');
+  return '60 s at 100/s, then 300 s at 500/s, on /api/messages';
+}
+
+interface Loaded {
+  readonly offered: number;
+  readonly accepted: number;
+  readonly repeats: number;
+  readonly lag: number;
+  readonly deadLetters: number;
+  readonly stored: { readonly p95: number };
+  readonly audit: Readonly<Record<string, number>>;
+}
+
+/** The project's own load of messages, short; its figures are judged here. */
+function load(world: World): Promise<Loaded> {
+  return world.once('load of messages', async () => {
+    const { target, apis, front, apiKey } = world.site;
+    const flags = ['--workload=messages', '--rate=50', '--duration=10', '--conversations=100', '--duplicates=2.5%', '--json'];
+    const env = apiKey === null ? {} : { SIGNALBOX_API_KEY: apiKey };
+    const argv = ['npm', 'run', '--silent', 'load-test', '--', ...flags, `--url=${target === 'compose' ? front : apis.join(',')}`];
+    const ran = await world.run(argv, { withinMs: LOAD_WITHIN_MS, env });
+    hold(ran.stdout.startsWith('{'), 'a result of the load test', ran.stderr || ran.stdout);
+    return JSON.parse(ran.stdout) as Loaded;
+  });
+}
+
+async function loaded(world: World) {
+  const { offered, accepted, repeats, lag, deadLetters: dead, stored: time, audit } = await load(world);
+  same([accepted, dead], [offered, 0], 'accepted and dead letters');
+  same(
+    Object.values(audit).reduce((sum, count) => sum + count, 0),
+    0,
+    'what the audit of every conversation found',
+  );
+  hold(lag < 1_000 && repeats > 0, 'a lag below 1000, and repeats', { lag, repeats });
+  const seen = `10 s at 50/s over 100 conversations: ${accepted} accepted, ${repeats} sent twice, stored within ${time.p95.toFixed(0)} ms (p95), lag at most ${lag}, each conversation whole, once and in order`;
+  return { seen, open: 'its full length and rate: npm run load-test -- --workload=messages --file=load-test.yml' };
+}
+
+/** What messages have in files and settings, and what a short load of them shows. */
+export const MESSAGE_FILES: readonly Check[] = [
+  { id: 'ENV-17', run: settings },
+  { id: 'ENV-18', run: settings },
+  { id: 'ENV-19', run: settings },
+  { id: 'ENV-20', run: settings },
+  { id: 'ENV-21', run: settings },
+  { id: 'FIL-06', run: dashboard },
+  { id: 'DSH-02', run: dashboard },
+  { id: 'FIL-07', run: rules },
+  { id: 'FIL-12', run: loadFile },
+  { id: 'LD-02', withinMs: LOAD_WITHIN_MS, run: loaded },
+  { id: 'SLO-06', withinMs: LOAD_WITHIN_MS, run: loaded },
+  { id: 'SLO-07', withinMs: LOAD_WITHIN_MS, run: loaded },
+  { id: 'SLO-08', withinMs: LOAD_WITHIN_MS, run: loaded },
+  { id: 'X-32', withinMs: LOAD_WITHIN_MS, run: loaded },
+];
