@@ -30,7 +30,7 @@ done
 if [ -e .env ] && ! $force; then refuse '.env is there already; --force replaces it'; fi
 
 # Hex and base64 without a dollar or a quote: shells, compose and Signalbox read them alike.
-secret() { openssl rand -hex 24; }
+secret() { openssl rand -hex 32; }
 
 write() {
   printf '# Made by scripts/setup.sh on %s. Secrets: keep it out of version control, and a copy where it is safe.\n' "$(date -u +%F)"

@@ -71,7 +71,7 @@ section 'A key, a second one beside it, and the first revoked'
 export SIGNALBOX_URL=http://localhost:8080 SIGNALBOX_API_KEY
 SIGNALBOX_API_KEY=$(setting ADMIN_API_KEY '')
 made=$(signalbox --json key create orders --scopes send,read)
-id=$(json id <<<"$made") first=$(json key <<<"$made")
+id=$(json keyId <<<"$made") first=$(json key <<<"$made")
 run 0 'post "$first"'
 says '^202$'
 run 0 "curl -sk -o /dev/null -w '%{http_code}\n' $outside/api/v1/keys -H \"authorization: Bearer \$first\""

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
+import { readSettings } from '../../src/config.js';
 
 const ROOT = resolve('.');
 /** What the services are made of. */
@@ -89,7 +90,7 @@ describe('METRICS_TOKEN', () => {
 
   test('is generated for production, and none for a laptop', () => {
     expect(setup()['METRICS_TOKEN']).toBeUndefined();
-    expect(setup('--production', '--force')['METRICS_TOKEN']).toMatch(/^[0-9a-f]{48}$/);
+    expect(setup('--production', '--force')['METRICS_TOKEN']).toMatch(/^[0-9a-f]{64}$/);
   });
 });
 
@@ -119,13 +120,22 @@ describe('scripts/setup.sh', () => {
   test('for production writes what preflight lets pass', () => {
     const env = setup('--production', '--smtp-url', 'smtp://user:word@mail.example.org:587', '--public-url', 'https://n.example.org');
     expect(preflight(env)).toEqual({ code: 0, said: '' });
+    // As the service preflight does after it, with what compose adds to it.
+    const added = {
+      ROLE: 'api',
+      SINK: 'off',
+      MONGODB_URI: 'mongodb://mongodb/n',
+      RABBITMQ_URL: 'amqp://rabbitmq',
+      REDIS_URL: 'redis://redis',
+    };
+    expect(readSettings({ ...env, ...added }).errors).toEqual([]);
     expect(env).toMatchObject({ NODE_ENV: 'production', SINKS: '0', PUBLIC_ADDRESS: '0.0.0.0', TLS_NAME: 'n.example.org' });
   });
 
   test('for a laptop keeps the logins of the checklist, and generates the rest', () => {
     const env = setup();
     expect(env).toMatchObject({ GRAFANA_ADMIN_PASSWORD: 'admin', RABBITMQ_USERNAME: 'guest', RABBITMQ_PASSWORD: 'guest' });
-    expect(env['MONGODB_PASSWORD']).toMatch(/^[0-9a-f]{48}$/);
+    expect(env['MONGODB_PASSWORD']).toMatch(/^[0-9a-f]{64}$/);
     expect(env['MONGODB_PASSWORD']).not.toBe(env['MONGODB_ROOT_PASSWORD']);
   });
 

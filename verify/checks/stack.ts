@@ -14,7 +14,7 @@ const PUBLIC = new Set(['80', '443']);
 async function nginx(world: World) {
   const text = fileIn(world, 'nginx.conf');
   hold(
-    /listen\s+(\[::\]:)?443/.test(text) && /location\s+=?\s*\/health/.test(text),
+    /listen\s+(\[::\]:)?443/.test(text) && /location\s[^{]*health/.test(text),
     'a TLS server and a route for health in nginx.conf',
     text.slice(0, 200),
   );
