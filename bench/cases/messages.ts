@@ -25,11 +25,10 @@ export const messages: Case = {
 async function run(options: CaseOptions): Promise<CaseResult> {
   const items = options.items ?? ITEMS;
   const server = await redisServer();
-  const process = (name: string): Child => start(new URL(`../processes/messages-${name}.ts`, import.meta.url), options);
   const contestants = [
-    [OURS, process('signalbox')],
-    [BARE, process('bare')],
-    [BULLMQ, process('bullmq')],
+    [OURS, start(new URL('../processes/messages-signalbox.ts', import.meta.url), options)],
+    [BARE, start(new URL('../processes/messages-bare.ts', import.meta.url), options)],
+    [BULLMQ, start(new URL('../processes/messages-bullmq.ts', import.meta.url), options)],
   ] as const;
   const samples: Sample[] = [];
   const measure = async (contestant: string, child: Child, round: number): Promise<void> => {

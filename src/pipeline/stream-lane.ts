@@ -64,6 +64,8 @@ class OpenLane implements Lane {
   #holds = 0;
   /** Nobody knows yet what became of the last ones who read here: one entry only. */
   #wary = true;
+  /** Something of the last batch comes again, at a time that only the next read tells. */
+  #unsettled = false;
 
   constructor(deps: LaneDeps, hold: Hold) {
     this.#deps = deps;
@@ -114,6 +116,7 @@ class OpenLane implements Lane {
   async #turn(): Promise<void> {
     const { settings, paused } = this.#deps;
     this.#woken = false;
+    this.#unsettled = false;
     if (paused()) {
       await this.#sleep(settings.pollMs);
       return;
@@ -122,7 +125,8 @@ class OpenLane implements Lane {
     const batch = await this.#deps.company.run(wary, () => this.#readAndWork(wary ? 1 : settings.batchSize));
     if (batch === null) return;
     if (batch.suspects.length > 0) await this.#workAlone(batch);
-    else if (batch.entries.length === 0 && !batch.more) {
+    // What came since wakes us at once: nobody needs to read first.
+    if (!batch.more && !this.#wary && !this.#unsettled) {
       this.#deps.idle();
       await this.#untilNews(Math.min(settings.pollMs, batch.nextInMs ?? settings.pollMs));
     }
@@ -159,7 +163,9 @@ class OpenLane implements Lane {
   async #work(batch: number, entries: readonly StreamEntry[]): Promise<boolean> {
     this.#holds = entries.length;
     try {
-      return await this.#handleAndSettle(batch, entries);
+      const done = await this.#handleAndSettle(batch, entries);
+      this.#unsettled ||= !done;
+      return done;
     } finally {
       this.#holds = 0;
     }

@@ -8,10 +8,7 @@ export function partitionOf(key: string, partitions: number): number {
   return crc32(key) % partitions;
 }
 
-/** Digits of each part: an epoch, milliseconds since the epoch (or a running number), a number within one millisecond. */
-const DIGITS = [6, 15, 9] as const;
-
-/** An order key as text that compares as its parts do. */
+/** An order key as text that compares as its parts do: an epoch, milliseconds (or a running number), a number within one of them. */
 export function orderText(epoch: number, major: number | string, minor: number | string = 0): string {
-  return [epoch, major, minor].map((part, n) => String(part).padStart(DIGITS[n] ?? 0, '0')).join('-');
+  return `${String(epoch).padStart(6, '0')}-${String(major).padStart(15, '0')}-${String(minor).padStart(9, '0')}`;
 }

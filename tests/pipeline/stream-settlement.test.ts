@@ -16,7 +16,11 @@ function entry(id: string, attempts = 0): StreamEntry {
   return { ...of, entry: `entry-${id}`, partition: 0, order: id, appendedAt: 0, deliveries: 1, attempts };
 }
 
-function settle(outcomes: Readonly<Record<string, EntryOutcome>>, settings: Partial<{ afterDeath: 'continue' | 'hold' }> = {}, attempts = 0) {
+function settle(
+  outcomes: Readonly<Record<string, EntryOutcome>>,
+  settings: Partial<{ afterDeath: 'continue' | 'hold' }> = {},
+  attempts = 0,
+) {
   const entries = Object.keys(outcomes).map((id) => entry(id, attempts));
   return settlementOf(entries, Object.values(outcomes), { ...SETTINGS, ...settings }, half);
 }

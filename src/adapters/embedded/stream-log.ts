@@ -253,7 +253,7 @@ function laneOf({ tenant, key }: { readonly tenant: string; readonly key: string
 }
 
 /** While a change is under way, also those that are to go. */
-export function partitionsIn({ epoch, opened, partitions, previous }: LayoutRow): readonly number[] {
+function partitionsIn({ epoch, opened, partitions, previous }: LayoutRow): readonly number[] {
   return Array.from({ length: epoch === opened ? partitions : Math.max(partitions, previous) }, (_, partition) => partition);
 }
 

@@ -24,7 +24,7 @@ export async function readDurability(client: Client): Promise<DurabilityFacts> {
 }
 
 /** The weaknesses of what was found. What a server does not say counts as weak: nobody can promise it. */
-export function judge(found: Omit<DurabilityFacts, 'weaknesses'>): DurabilityFacts {
+function judge(found: Omit<DurabilityFacts, 'weaknesses'>): DurabilityFacts {
   const wanted = [
     ['maxmemory-policy', found.maxMemoryPolicy, 'noeviction', 'accepted messages may be evicted'],
     ['appendonly', found.appendOnly, 'yes', 'accepted messages are gone after a restart'],

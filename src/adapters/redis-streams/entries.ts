@@ -5,20 +5,29 @@ import { keyOf } from './lane.js';
 /** As READ gives it: of the stream with its fields, or one that waited in a parked lane. */
 export type RawEntry = readonly [entry: string, deliveries: number, attempts: number, fields?: readonly string[]];
 
+/** Where the values are among the fields, as they were added; the last two only on what was redriven. */
+const LANE = 1;
+const ID = 3;
+const FINGERPRINT = 5;
+const EPOCH = 7;
+const BODY = 9;
+const ORDER = 11;
+const AT = 13;
+
 /** `entry` of what waited in a lane is its lane and its order. */
 export function entryOf([raw, deliveries, attempts, fields]: RawEntry, partition: number): StreamEntry {
   if (fields === undefined) return { ...waitingOf(raw), partition, deliveries, attempts };
-  const named = fieldsOf(fields);
-  const of = (name: string): string => named.get(name) ?? '';
+  const { tenant, key } = keyOf(fields[LANE] ?? '');
   return {
-    ...keyOf(of('lane')),
-    id: of('id'),
-    fingerprint: of('fp'),
-    body: of('body'),
+    tenant,
+    key,
+    id: fields[ID] ?? '',
+    fingerprint: fields[FINGERPRINT] ?? '',
+    body: fields[BODY] ?? '',
     entry: raw,
     partition,
-    order: named.get('order') ?? orderOf(of('epoch'), raw),
-    appendedAt: Number(named.get('at') ?? appendedAt(raw)),
+    order: fields[ORDER] ?? orderOf(fields[EPOCH] ?? '', raw),
+    appendedAt: fields[AT] === undefined ? appendedAt(raw) : Number(fields[AT]),
     deliveries,
     attempts,
   };

@@ -82,10 +82,12 @@ if parking and #again == 0 then
   end
 end
 
+local last
+local moving = false
 local want = (#again == 0 and room == limit) and limit or 0
 if want > 0 then
   local layout = redis.call('HMGET', KEYS[3], 'epoch', 'opened', 'seal')
-  local moving = layout[1] ~= layout[2]
+  moving = layout[1] ~= layout[2]
   if moving then -- only what was there before the seal
     local reached = '0-0'
     for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
@@ -97,14 +99,17 @@ if want > 0 then
     local fresh = redis.call('XREADGROUP', 'GROUP', ARGV[4], ARGV[1], 'COUNT', want, 'STREAMS', KEYS[1], '>')
     local entries = fresh and fresh[1][2] or {}
     for _, entry in ipairs(entries) do give(entry[1], entry[2], 1) end
-    if #entries == want then out[2] = 1 end
+    if #entries == want then out[2] = 1 elseif #entries > 0 then last = entries[#entries][1] end
   end
 else
   out[2] = 1
 end
 if out[2] == 0 then
-  local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
-  out[4] = last[1] and last[1][1] or '0-0'
+  if not last or moving then
+    local top = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
+    last = top[1] and top[1][1] or '0-0'
+  end
+  out[4] = last
 end
 
 if parking then
@@ -135,7 +140,9 @@ local function settled(id)
   return redis.call('XACK', KEYS[1], ARGV[3], id) == 1
 end
 
-for _ = 1, tonumber(take()) do settled(take()) end
+local done = tonumber(take())
+if done > 0 then redis.call('XACK', KEYS[1], ARGV[3], unpack(ARGV, at, at + done - 1)) end
+at = at + done
 
 local touched = {}
 for _ = 1, tonumber(take()) do
