@@ -125,6 +125,6 @@ export const WORK = {
     ),
     default: null,
     defaultText: 'none',
-    doc: 'For drills only, refused in production: kills this process with SIGKILL when it passes the named moment (before-accept, after-accept, before-publish, after-publish, after-claim, after-intent, after-send, before-outcome, after-outcome, before-ack or after-ack) for the n-th time. poison: handling throws, exits, kills, hangs or blocks where the recipient holds poison-throws, poison-exits, poison-kills, poison-hangs or poison-blocks-MS.',
+    doc: 'For drills only, refused in production: kills this process with SIGKILL when it passes the named moment (before-accept, after-accept, before-publish, after-publish, after-claim, after-intent, after-send, before-outcome, after-outcome, before-ack or after-ack) for the n-th time. poison: handling throws, exits, kills, hangs or blocks where the recipient, or a message, holds poison-throws, poison-exits, poison-kills, poison-hangs or poison-blocks-MS.',
   }),
 };

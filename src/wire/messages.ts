@@ -9,6 +9,7 @@ import type { Clock, Timer, Timers } from '../ports/clock.js';
 import type { ConversationKey } from '../ports/messages.js';
 import type { StreamLog, StreamPorts } from '../ports/stream.js';
 import type { Fact, Watch } from '../ports/watch.js';
+import { armHandling, armStream } from '../runtime/stream-failpoints.js';
 import { type AcceptMessage, createAcceptMessage } from '../workloads/messages/accept.js';
 import { type ConversationStreams, createConversationStreams } from '../workloads/messages/conversation-streams.js';
 import { persistHandler } from '../workloads/messages/persist.js';
@@ -47,7 +48,8 @@ export interface Messages {
 
 export function createMessages(parts: MessageParts): Messages {
   const { config, backends, clock, timers, watch } = parts;
-  const { stream, messages, payloads } = backends;
+  const { messages, payloads } = backends;
+  const stream = armStream(config.failpoint, backends.stream);
   const pollMs = config.pollIntervalMs;
   const conversations = createConversationStreams({ messages, timers, most: config.inboxStreamsMax, pollMs });
   const arrived = arrivals(backends, conversations);
@@ -95,7 +97,7 @@ function consumerOf(
   arrived: (conversations: readonly ConversationKey[]) => void,
 ): StreamConsumer {
   const { messages, payloads } = backends;
-  const handle = persistHandler({ messages, payloads, clock, watch, arrived });
+  const handle = armHandling(config.failpoint, persistHandler({ messages, payloads, clock, watch, arrived }));
   return createStreamConsumer({ ...stream, clock, timers, chance, watch, worker: config.workerId, settings: settingsOf(config), handle });
 }
 

@@ -41,8 +41,15 @@ describe('Tenants', () => {
       operationId: string;
     };
 
+    const said = { conversationId: 'bank-room', senderId: 'ada', content: 'bank-secret', clientMessageId: 'm-1' };
+    const { messageId } = (await as(bank, 'POST', '/api/v1/messages', said)).body as { messageId: string };
+    const history = '/api/v1/conversations/bank-room/messages';
+    await eventually(async () => (await as<{ data: Json[] }>(bank, 'GET', history)).body.data[0]);
+
     const ids: Readonly<Record<string, string>> = {
       notifications: id,
+      messages: messageId,
+      conversations: 'bank-room',
       batches: batchId,
       'dead-letters': dead.deliveryId,
       held: dead.deliveryId,
@@ -51,8 +58,10 @@ describe('Tenants', () => {
     };
     expect(Object.values(ids).every((one) => typeof one === 'string')).toBe(true);
     const path = (pattern: string): string =>
-      pattern.replace(/([a-z-]+)\/:id/, (_all, list: string) => `${list}/${ids[list] ?? ''}`).replace(':userId', 'ada') +
-      (pattern.endsWith('/explain') && !pattern.includes(':id') ? '?userId=ada' : '');
+      pattern
+        .replace(/([a-z-]+)\/:id/, (_all, list: string) => `${list}/${ids[list] ?? ''}`)
+        .replace(':userId', 'ada')
+        .replace(':stream', 'messages') + (pattern.endsWith('/explain') && !pattern.includes(':id') ? '?userId=ada' : '');
 
     for (const { method, path: pattern, scope } of ACCESS) {
       if (scope === 'operate' || pattern.endsWith('/stream')) continue;
@@ -60,7 +69,9 @@ describe('Tenants', () => {
       const answered = await as(shop, method.toUpperCase(), path(pattern) + reason, method === 'get' ? undefined : bodyFor(pattern));
       const where = `${method} ${pattern}: ${answered.status}`;
       expect([where, JSON.stringify(answered.body).includes('bank-secret')]).toEqual([where, false]);
-      if (pattern.includes(':id')) expect([where, answered.status]).toEqual([where, 404]);
+      // A conversation is there for whoever asks: its own, and empty.
+      if (pattern.includes('/conversations/:id')) expect([where, answered.body]).toEqual([where, { data: [], nextCursor: null }]);
+      else if (pattern.includes(':id')) expect([where, answered.status]).toEqual([where, 404]);
     }
     // The same paths are there for whose they are: it is the tenant that hid them.
     for (const { method, path: pattern, scope } of ACCESS) {
@@ -102,6 +113,8 @@ describe('The stream of an inbox', () => {
 function bodyFor(pattern: string): Json {
   if (pattern.endsWith('/preferences')) return { contacts: {} };
   if (pattern.endsWith('/inbox/read')) return { upTo: 1_000_000 };
+  if (pattern.endsWith('/receipts')) return { userId: 'ada', state: 'read' };
+  if (pattern.endsWith('/release')) return { key: 'bank-room' };
   if (pattern.endsWith('/resolve')) return { resolution: 'dead' };
   if (pattern.endsWith('/dead-letters/redrive')) return { filter: {} };
   if (pattern.endsWith('/dead-letters/discard')) return { filter: {}, reason: 'none' };

@@ -45,7 +45,7 @@ describe('Whoever watches the server', () => {
     const { body } = await app.get<string>('/metrics');
     const names = [...body.matchAll(/^# HELP (\S+) (.*)$/gm)];
     for (const [, name, help] of names) {
-      expect(name).toMatch(/^(signalbox_|process_|nodejs_|idempotency_hit_total|circuit_breaker_state|worker_restarts_total)/);
+      expect(name).toMatch(/^(signalbox_|stream_|process_|nodejs_|idempotency_hit_total|circuit_breaker_state|worker_restarts_total)/);
       expect(help?.length).toBeGreaterThan(10);
     }
   });

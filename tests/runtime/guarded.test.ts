@@ -27,7 +27,7 @@ class Store {
 
   ports(): StorePorts {
     const port = (of: string) => new Proxy({}, { get: (_target, name) => () => this.#ask(`${of}.${String(name)}`) });
-    const names = ['store', 'reader', 'desk', 'outbox', 'people', 'inbox', 'keys', 'duties', 'fleet', 'retention'];
+    const names = ['store', 'reader', 'desk', 'outbox', 'people', 'inbox', 'messages', 'payloads', 'keys', 'duties', 'fleet', 'retention'];
     return Object.fromEntries(names.map((name) => [name, port(name)])) as unknown as StorePorts;
   }
 }
