@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 /** Real ESM in Jest: run through `npm test`, which passes --experimental-vm-modules. */
 export default {
   testEnvironment: 'node',
@@ -11,4 +13,6 @@ export default {
   globalSetup: '<rootDir>/tests/support/servers/jest-setup.mjs',
   globalTeardown: '<rootDir>/tests/support/servers/jest-teardown.mjs',
   testTimeout: 30_000,
+  // Many tests wait for servers: on two cores, Jest's own default of one would leave half of the machine idle.
+  maxWorkers: Math.max(2, availableParallelism() - 1),
 };
