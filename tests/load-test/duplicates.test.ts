@@ -80,8 +80,9 @@ describe('verify:duplicates through the API', () => {
       const one = told.find(({ notificationId }) => pathname.endsWith(`/${notificationId}`));
       const from = Number(searchParams.get('cursor') ?? 0);
       const page = { data: told.slice(from, from + 7), nextCursor: from + 7 < told.length ? String(from + 7) : null };
-      response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify(pathname === '/livez' ? { status: 'live' } : (one ?? page)));
+      const answer = pathname === '/livez' ? { status: 'live' } : (one ?? (pathname.endsWith('/notifications') ? page : null));
+      response.writeHead(answer === null ? 404 : 200, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(answer ?? { code: 'not-found' }));
     }).listen(0, '127.0.0.1');
     await once(server, 'listening');
     try {
