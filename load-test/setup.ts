@@ -5,6 +5,7 @@ import { countOf } from './fleet.js';
 import { constantTimes, OpenLoop } from './generator.js';
 import { type ChannelName, COLD_MS, COLD_WARM_UP_S, type Options, RECEIVER_PORT, WARM_UP_RATE } from './options.js';
 import { InboxReceiver, type OwnReceiver, type Receiver, SinkReceiver, startOwnReceiver } from './receiver.js';
+import { readRecords } from './records.js';
 import { now } from './stats.js';
 import { findTarget, RunError, startTarget, type Target } from './target.js';
 
@@ -138,6 +139,9 @@ async function probe(
   const [refused] = generator.items.filter(({ error }) => error !== null);
   if (refused !== undefined && server === 'warm')
     throw new RunError(`the server at ${client.url} does not accept notifications: ${refused.error}`);
+  // Nothing arrives from an inbox that we would not ask for: what was accepted is to be at rest.
+  const inboxes = generator.items.flatMap(({ channel, recordId }) => (channel === 'in-app' && recordId !== null ? [recordId] : []));
+  await readRecords(client, inboxes, PROBE_WITHIN_MS);
   for (const channel of channels) {
     if (channel === 'in-app') continue;
     const expected = generator.items.filter((item) => item.channel === channel && item.error === null).length;

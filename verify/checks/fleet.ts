@@ -61,12 +61,13 @@ async function connections(world: World): Promise<string> {
   const { body } = await world.expect<{ connections: number; data: readonly object[] }>(200, '/api/v1/fleet');
   const asked = [...world.site.apis, ...world.site.workers];
   const looks = () => Promise.all(asked.map(async (origin) => (await resources(world, origin)).database));
-  // Whoever was there first had the others' share, and closes what it does not need when it has been idle for a while.
+  // Whoever was there first had the others' share until it heard of them, and closes what it does not need when it has been idle for a while.
   const limits = await world.until(
-    'no process to be above its share, beside one connection for the heartbeat',
+    `shares of ${budget} in all, and no process above its own but for the heartbeat's connection`,
     async () => {
       const now = await looks();
-      return now.every(({ open, limit: share }) => share > 0 && open <= share + 1) ? now : null;
+      const shares = now.reduce((sum, one) => sum + one.limit, 0);
+      return shares <= budget && now.every(({ open, limit: share }) => share > 0 && open <= share + 1) ? now : null;
     },
     SETTLED_MS,
   );
