@@ -106,7 +106,8 @@ async function graceful(world: World): Promise<string> {
   const tookMs = Math.round(performance.now() - since);
   same(code, 0, 'the exit code');
   hold(tookMs < 10_000, 'an end within its drain time', `${tookMs} ms`);
-  const next = await world.server({ DATA_DIR: server.dataDir });
+  // On the same port: what was handed back is sent to the sink at that address.
+  const next = await world.server({ DATA_DIR: server.dataDir, SERVER_PORT: new URL(server.url).port });
   let repeated = 0;
   for (const id of ids) {
     const told = await world.until(`${id} at rest`, async () => {
