@@ -88,6 +88,8 @@ class StreamSchedule {
     await this.settle();
     if (this.settings.afterDeath === 'hold' || rng.happens(0.5)) {
       this.atTheDesk();
+      // What a person has just asked for is on its way still, and nothing seems to wait.
+      await this.world.run(() => false, { steps: STEPS_AT_MOST * 2, until: this.world.now + 1000 });
       await this.settle();
     }
     // In peace everybody keeps what is theirs.
