@@ -115,6 +115,16 @@ export function streamParkingContract(tester: StreamTester): void {
     expect(await tester.drain(hold)).toEqual([]);
   });
 
+  test('a repeated parking does not undo what a person has done since', async () => {
+    await tester.append('a1', 'a2');
+    const hold = await tester.take(PARTITION);
+    const { entries } = await tester.read(hold);
+    await tester.park(hold, entries, null);
+    expect(await tester.stream.desk.release({ tenant: 't', key: keyNamed('a') })).toBe(true);
+    expect(await tester.park(hold, entries, null)).toBe('applied');
+    expect(await tester.drain(hold)).toEqual(['a1', 'a2']);
+  });
+
   test('keys of two tenants that are called the same have nothing to do with each other', async () => {
     const key = keyNamed('a');
     const of = (tenant: string, id: string) => ({ tenant, key, id, fingerprint: 'f', body: '{}' });

@@ -116,6 +116,12 @@ export const STREAM_MUTANTS: readonly Mutant[] = [
     patches: [{ file: STREAM, search: "?.batch !== batch) return 'applied';", replace: "?.batch === -1) return 'applied';" }],
   },
   {
+    name: 'stream-repeat-parks-again',
+    why: 'a settlement that is repeated after a lost answer holds a key again that a person has released, or one that has moved',
+    config,
+    patches: [{ file: STREAM, search: 'if (by?.has(laneOf(parking)) === true) continue;', replace: '' }],
+  },
+  {
     name: 'stream-no-renewal',
     why: 'every partition changes hands all the time',
     config,

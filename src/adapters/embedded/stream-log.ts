@@ -37,6 +37,8 @@ export class EmbeddedStreamLog implements StreamLog {
   readonly #rememberMs: number;
   /** The last batch of each partition; of this process, as its owner is. */
   readonly #batches = new Map<number, number>();
+  /** Keys that it has parked: a repeat must not undo what people or time have done to them since. */
+  readonly #parkedBy = new Map<number, Set<string>>();
   readonly #known: Statement;
   readonly #remember: Statement;
   readonly #open: Statement;
@@ -103,27 +105,33 @@ export class EmbeddedStreamLog implements StreamLog {
   }
 
   settle(hold: Hold, { batch, done, parked }: Settlement): Promise<'applied' | 'stale'> {
-    return this.#group.write(() => {
-      if (!this.#owns(hold)) return 'stale';
-      // Late: whatever it did not settle then has been handed out again.
-      if (batch !== this.#batches.get(hold.partition)) return 'applied';
-      const touched = new Map<string, EntryRow>();
-      for (const entry of done) {
-        const row = this.#rows.entry(Number(entry));
-        if (row === null || row.state === STATE.settled) continue;
-        if (row.state === STATE.parked) touched.set(laneOf(row), row);
-        this.#rows.setState(row, STATE.settled);
-      }
-      for (const parking of parked) {
-        this.#park(hold.partition, parking);
-        touched.delete(laneOf(parking));
-      }
-      for (const row of touched.values()) {
-        const lane = this.#rows.parked(row);
-        if (lane !== null && lane.due_at !== null) this.#rows.goOn(lane, this.#clock.now());
-      }
-      return 'applied';
-    });
+    return this.#group.write(
+      () => {
+        if (!this.#owns(hold)) return 'stale';
+        // Late: whatever it did not settle then has been handed out again.
+        if (batch !== this.#batches.get(hold.partition)) return 'applied';
+        const touched = new Map<string, EntryRow>();
+        for (const entry of done) {
+          const row = this.#rows.entry(Number(entry));
+          if (row === null || row.state === STATE.settled) continue;
+          if (row.state === STATE.parked) touched.set(laneOf(row), row);
+          this.#rows.setState(row, STATE.settled);
+        }
+        for (const parking of parked) {
+          if (this.#parkedBy.get(hold.partition)?.has(laneOf(parking)) !== true) this.#park(hold.partition, parking);
+          touched.delete(laneOf(parking));
+        }
+        for (const row of touched.values()) {
+          const lane = this.#rows.parked(row);
+          if (lane !== null && lane.due_at !== null) this.#rows.goOn(lane, this.#clock.now());
+        }
+        return 'applied';
+      },
+      (how) => {
+        const parkedBy = this.#parkedBy.get(hold.partition);
+        if (how === 'applied' && batch === this.#batches.get(hold.partition)) for (const parking of parked) parkedBy?.add(laneOf(parking));
+      },
+    );
   }
 
   arrival({ partition }: Hold, maxMs: number, signal: AbortSignal): Promise<void> {
@@ -209,6 +217,7 @@ export class EmbeddedStreamLog implements StreamLog {
     if (!more) this.#arrivals.looked(partition);
     const number = (this.#batches.get(partition) ?? 0) + 1;
     this.#batches.set(partition, number);
+    this.#parkedBy.set(partition, new Set());
     return { number, entries: [...again.entries, ...due, ...fresh.entries], more, nextInMs: this.#nextInMs(partition) };
   }
 

@@ -37,7 +37,7 @@ export interface PartitionNames {
   readonly stream: string;
   /** Hash: epoch, seal, added, opened. */
   readonly layout: string;
-  /** Hash: owner, fence, until. */
+  /** Hash: owner, fence, until, the number of the last batch, the lanes that it has parked. */
   readonly lease: string;
   /** Sorted set: lane → when it is due; +inf: held. */
   readonly parked: string;

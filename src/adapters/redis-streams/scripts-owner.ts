@@ -5,7 +5,7 @@
 const SHARED = `
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-local lease = redis.call('HMGET', KEYS[2], 'owner', 'fence', 'batch')
+local lease = redis.call('HMGET', KEYS[2], 'owner', 'fence', 'batch', 'lanes')
 local ours = lease[1] == ARGV[1] and lease[2] == ARGV[2]
 local function pad(text, digits)
   return string.rep('0', digits - #text) .. text
@@ -136,9 +136,6 @@ local function take()
   at = at + 1
   return ARGV[at - 1]
 end
-local function settled(id)
-  return redis.call('XACK', KEYS[1], ARGV[3], id) == 1
-end
 
 local done = tonumber(take())
 if done > 0 then redis.call('XACK', KEYS[1], ARGV[3], unpack(ARGV, at, at + done - 1)) end
@@ -152,16 +149,23 @@ for _ = 1, tonumber(take()) do
   touched[name] = true
 end
 
+-- Which lanes this batch has parked already: a repeat must not undo what people or time have done to them since.
+local lanes = lease[4] or ''
+if string.sub(lanes, 1, #ARGV[4] + 1) ~= ARGV[4] .. '\\n' then lanes = ARGV[4] .. '\\n' end
 while at <= #ARGV do
   local name, attempts, after, failure = take(), tonumber(take()), tonumber(take()), take()
-  for _ = 1, tonumber(take()) do
-    local id = take()
-    -- What is pending no more has been moved before: this settlement is a repeat.
-    local entry = redis.call('XRANGE', KEYS[1], id, id)[1]
-    if settled(id) and entry then redis.call('ZADD', KEYS[6], 0, member(id, entry[2])) end
+  local many = tonumber(take())
+  if not string.find(lanes, '\\n' .. name .. '\\n', 1, true) then
+    lanes = lanes .. name .. '\\n'
+    for n = at, at + many - 1 do
+      local entry = redis.call('XRANGE', KEYS[1], ARGV[n], ARGV[n])[1]
+      if redis.call('XACK', KEYS[1], ARGV[3], ARGV[n]) == 1 and entry then redis.call('ZADD', KEYS[6], 0, member(ARGV[n], entry[2])) end
+    end
+    redis.call('ZADD', KEYS[4], after < 0 and '+inf' or now + after, name)
+    redis.call('HSET', KEYS[5], name, cjson.encode({ attempts = attempts, deliveries = 0, failure = failure }))
+    redis.call('HSET', KEYS[2], 'lanes', lanes)
   end
-  redis.call('ZADD', KEYS[4], after < 0 and '+inf' or now + after, name)
-  redis.call('HSET', KEYS[5], name, cjson.encode({ attempts = attempts, deliveries = 0, failure = failure }))
+  at = at + many
   touched[name] = nil
 end
 

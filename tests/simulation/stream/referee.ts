@@ -1,5 +1,5 @@
 import type { Failure } from '../../../src/ports/record.js';
-import type { Batch, Hold, Settlement, StreamEntry } from '../../../src/ports/stream.js';
+import type { Batch, Hold, Settlement, StreamEntry, StreamKey } from '../../../src/ports/stream.js';
 import type { Incarnation } from '../incarnation.js';
 import type { World } from '../world.js';
 import { laneOf } from './entries.js';
@@ -31,6 +31,8 @@ export class StreamReferee {
   readonly meant = new Map<string, Meant>();
   /** Who was given each partition last. */
   private readonly owner = new Map<number, Incarnation>();
+  /** Keys that each batch has parked. */
+  private readonly parkedBy = new Set<string>();
   reclaimed = 0;
   staleRefused = 0;
   innocents = 0;
@@ -81,7 +83,10 @@ export class StreamReferee {
 
   settle(who: Incarnation, hold: Hold, settlement: Settlement, apply: () => 'applied' | 'stale'): 'applied' | 'stale' {
     const pending = this.stream.leases.get(hold.partition)?.batch === settlement.batch;
-    const stood = this.standing(settlement);
+    const stood = this.standing(settlement.parked);
+    const name = (parking: StreamKey): string => `${hold.partition} ${settlement.batch} ${laneOf(parking)}`;
+    const again = settlement.parked.filter((parking) => this.parkedBy.has(name(parking)));
+    const stoodAgain = this.standing(again);
     const before = settlement.done.map((name) => this.stream.entry(name));
     const answer = apply();
     if (answer === 'stale') {
@@ -89,11 +94,14 @@ export class StreamReferee {
       return answer;
     }
     if (!pending) {
-      if (this.standing(settlement) !== stood)
+      if (this.standing(settlement.parked) !== stood)
         this.violate('LATE', `${who.name} has undone what happened since in partition ${hold.partition}`);
       return answer;
     }
     this.mine(who, hold.partition, 'settled');
+    if (this.standing(again) !== stoodAgain)
+      this.violate('REPEATED', `${who.name} has parked again what it had parked in partition ${hold.partition}`);
+    for (const parking of settlement.parked) this.parkedBy.add(name(parking));
     for (const entry of before) {
       const meant = entry === undefined ? undefined : this.meant.get(entry.draft.id);
       if (meant !== undefined && meant.stored === 0 && !meant.everDead)
@@ -149,7 +157,7 @@ export class StreamReferee {
   }
 
   /** How the keys stand that a settlement would park. */
-  private standing({ parked }: Settlement): string {
+  private standing(parked: readonly StreamKey[]): string {
     return JSON.stringify(parked.map((parking) => this.stream.parked.get(laneOf(parking)) ?? null));
   }
 

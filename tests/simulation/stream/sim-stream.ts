@@ -20,6 +20,8 @@ interface Lease {
   fence: number;
   until: number;
   batch: number;
+  /** Keys that this batch has parked. */
+  parked: Set<string>;
 }
 
 /** What the simulated server knows. Everything is durable and happens at once; what goes wrong goes wrong on the way to it. */
@@ -83,7 +85,7 @@ export class SimStream {
     const entries = [...again.entries, ...due, ...fresh.entries];
     const more = !onlyNew || fresh.entries.length < fresh.rows || fresh.rows === limit;
     const lease = this.leases.get(partition);
-    if (lease !== undefined && entries.length > 0) lease.batch += 1;
+    if (lease !== undefined && entries.length > 0) Object.assign(lease, { batch: lease.batch + 1, parked: new Set() });
     return { number: lease?.batch ?? 0, entries, more, nextInMs: this.nextInMs(partition) };
   }
 
@@ -99,6 +101,10 @@ export class SimStream {
       entry.state = 'settled';
     }
     for (const parking of parked) {
+      // A repeat must not undo what people or time have done to it since.
+      const by = this.leases.get(hold.partition)?.parked;
+      if (by?.has(laneOf(parking)) === true) continue;
+      by?.add(laneOf(parking));
       this.park(hold.partition, parking);
       touched.delete(laneOf(parking));
     }
@@ -157,7 +163,7 @@ export class SimStream {
     const held = this.leases.get(partition);
     if (held !== undefined && held.owner !== '' && held.owner !== owner && held.until > this.now()) return null;
     const fence = (held?.fence ?? 0) + 1;
-    this.leases.set(partition, { owner, fence, until: this.now() + leaseMs, batch: held?.batch ?? 0 });
+    this.leases.set(partition, { owner, fence, until: this.now() + leaseMs, batch: held?.batch ?? 0, parked: new Set() });
     return { partition, owner, fence };
   }
 
