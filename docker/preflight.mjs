@@ -19,6 +19,15 @@ function toTheSink(name) {
     : null;
 }
 
+const LOOPBACK = /^(127\.\d+\.\d+\.\d+|\[?::1\]?|localhost)$/;
+const address = process.env.PUBLIC_ADDRESS || '127.0.0.1';
+if (process.env.NODE_ENV !== 'production' && !LOOPBACK.test(address)) {
+  console.error(
+    `preflight: PUBLIC_ADDRESS: ${address} is reached by others, and NODE_ENV is not production: nobody would be asked for a key; scripts/setup.sh --production writes a .env for that`,
+  );
+  process.exit(2);
+}
+
 if (process.env.NODE_ENV === 'production') {
   const wrong = [...PASSWORDS.map(wrongWith), ...['SMTP_URL', 'SMS_URL', 'PUSH_URL', 'WEBHOOK_ALLOW'].map(toTheSink)].filter(
     (line) => line !== null,

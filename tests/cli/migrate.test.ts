@@ -4,11 +4,12 @@ import { databaseOn, optionsFor } from '../adapters/mongo-harness.js';
 import { describeWith, serverOrSkip } from '../support/servers/servers.js';
 import { signalbox } from './capture.js';
 
-const NAMES = ['MONGODB_URI', 'DIRECT_DATABASE_URL'] as const;
+const NAMES = ['MONGODB_URI', 'DIRECT_DATABASE_URL', 'MONGODB_USERNAME', 'MONGODB_PASSWORD'] as const;
 let before: (string | undefined)[];
 beforeEach(() => {
   before = NAMES.map((name) => process.env[name]);
-  for (const name of NAMES) delete process.env[name];
+  // Set to nothing: what is not there a .env of this directory would add.
+  for (const name of NAMES) process.env[name] = '';
 });
 afterEach(() => {
   for (const [index, name] of NAMES.entries()) {

@@ -99,6 +99,14 @@ describe('preflight', () => {
     expect(preflight({ NODE_ENV: 'development' })).toEqual({ code: 0, said: '' });
   });
 
+  test.each(['0.0.0.0', '192.0.2.7', '::'])('refuses to show a stack for development at %s', (address) => {
+    for (const NODE_ENV of ['development', '']) {
+      const { code, said } = preflight({ NODE_ENV, PUBLIC_ADDRESS: address });
+      expect([code, said]).toEqual([2, expect.stringContaining('preflight: PUBLIC_ADDRESS: ')]);
+    }
+    expect(preflight({ NODE_ENV: 'development', PUBLIC_ADDRESS: '127.0.0.1' }).code).toBe(0);
+  });
+
   test('refuses, in production, passwords that everybody knows, and names each', () => {
     const { code, said } = preflight({
       NODE_ENV: 'production',

@@ -38,7 +38,8 @@ export async function startServer({ directory, settings = {}, logFile }: ServerO
   const { child, said } = await startChild(
     {
       argv: ['--enable-source-maps', join(directory, 'dist/main.js')],
-      cwd: directory,
+      // Where no .env is: there may be one beside `dist/`.
+      cwd: join(directory, 'dist'),
       env: { NODE_ENV: 'test', SERVER_PORT: '0', LOG_LEVEL: 'info', ...settings, DATA_DIR: dataDir },
       ...(logFile === undefined ? {} : { logFile }),
     },
