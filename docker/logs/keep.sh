@@ -17,7 +17,7 @@ keep() {
     mv archive/.new "archive/$month.tar.gz"
   done
   find . -maxdepth 1 -name '*.jsonl' -mtime "+$days" -delete
-  touch archive/.kept
+  touch .kept
   find archive -name '*.tar.gz' -mtime "+$archive_days" -delete
 }
 
