@@ -100,7 +100,9 @@ describe('Collected logs', () => {
     const today = `signalbox-${new Date().toISOString().slice(0, 10)}.jsonl`;
     await make(today, 0);
     await keep();
-    expect((await readdir(directory)).sort()).toEqual(['.kept', 'archive', 'others-2020-01-31.jsonl', 'signalbox-2020-01-31.jsonl', today].sort());
+    expect((await readdir(directory)).sort()).toEqual(
+      ['.kept', 'archive', 'others-2020-01-31.jsonl', 'signalbox-2020-01-31.jsonl', today].sort(),
+    );
     expect(await readdir(join(directory, 'archive'))).toEqual(['2020-01.tar.gz']);
     const { stdout } = await run('tar', ['-tzf', join(directory, 'archive', '2020-01.tar.gz')]);
     expect(stdout.trim().split('\n').sort()).toEqual([
