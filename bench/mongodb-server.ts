@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { startOwn } from '../tests/support/servers/own.js';
+import { cpuOf } from './server-cpu.js';
 
 /** The server that all contestants of a case use. */
 export interface MongodbServer {
@@ -11,8 +11,6 @@ export interface MongodbServer {
   cpuMicros(): Promise<number>;
   dispose(): Promise<void>;
 }
-
-const TICKS_A_SECOND = 100;
 
 /** The one named by SIGNALBOX_TEST_MONGODB_URI, else one of our own that waits for its disk. */
 export async function mongodbServer(): Promise<MongodbServer> {
@@ -32,23 +30,4 @@ export async function mongodbServer(): Promise<MongodbServer> {
 
 function within(uri: string, database: string): string {
   return uri.replace(/^(mongodb(?:\+srv)?:\/\/[^/?]+)(?:\/[^?]*)?/, `$1/${database}`);
-}
-
-/** With the children that each of them has outlived: a server may have a process for each connection. */
-function cpuOf(pids: readonly number[]): number {
-  const ticks = pids.reduce((sum, pid) => sum + ticksOf(pid), 0);
-  return (ticks * 1_000_000) / TICKS_A_SECOND;
-}
-
-function ticksOf(pid: number): number {
-  try {
-    // From the third field on; the second is a name that may hold blanks.
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-      .replace(/^.*\) /s, '')
-      .split(' ');
-    return [11, 12, 13, 14].reduce((sum, place) => sum + Number(fields[place]), 0);
-  } catch {
-    // It has ended since it was listed; its time is its parent's now.
-    return 0;
-  }
 }

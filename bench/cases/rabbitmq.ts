@@ -1,16 +1,15 @@
-import { readFileSync } from 'node:fs';
-import { type OwnServer, startOwn } from '../../tests/support/servers/own.js';
+import { startOwn } from '../../tests/support/servers/own.js';
 import { type Case, type CaseOptions, type CaseResult, figuresOf, finding, Inexact, rotate, type Sample } from '../case.js';
 import { type Child, start } from '../child.js';
 import { rateOf, type Spent } from '../meter.js';
 import { type RabbitPass, WINDOW } from '../processes/rabbitmq.js';
+import { cpuOf } from '../server-cpu.js';
 
 const ITEMS = 40_000;
 const BATCH = 64;
 const OURS = 'signalbox';
 const SINGLY = 'signalbox, one a call';
 const BARE = 'bare amqplib';
-const TICKS_A_SECOND = 100;
 
 /** Wake-ups through the adapter beside the same messages through amqplib alone, on the same broker. */
 export const rabbitmqWakeUps: Case = { name: 'rabbitmq-wake-ups', summary: 'publish and consume against bare amqplib', run };
@@ -20,19 +19,7 @@ async function broker(): Promise<{ readonly uri: string; cpuMicros(): Promise<nu
   const given = process.env['RABBITMQ_URL'];
   if (given !== undefined) return { uri: given, cpuMicros: async () => Number.NaN, dispose: async () => {} };
   const server = await startOwn('rabbitmq');
-  return { uri: server.uri, cpuMicros: () => cpuOf(server), dispose: () => server.dispose() };
-}
-
-/** User and system time of all its processes so far. */
-async function cpuOf(server: OwnServer): Promise<number> {
-  let ticks = 0;
-  for (const pid of await server.pids()) {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-      .replace(/^.*\) /s, '')
-      .split(' ');
-    ticks += Number(fields[11]) + Number(fields[12]);
-  }
-  return (ticks * 1_000_000) / TICKS_A_SECOND;
+  return { uri: server.uri, cpuMicros: async () => cpuOf(await server.pids()), dispose: () => server.dispose() };
 }
 
 async function run(options: CaseOptions): Promise<CaseResult> {

@@ -3,20 +3,7 @@ import { crc32 } from 'node:zlib';
 import { Redis } from 'ioredis';
 import { serve } from '../child.js';
 import { Exactly } from '../exact.js';
-import { meter, type Spent } from '../meter.js';
-import {
-  BATCH,
-  Handled,
-  type MessagePass,
-  messageOf,
-  offer,
-  offerPaced,
-  PARTITIONS,
-  type Paced,
-  type PacePass,
-  percentilesOf,
-  seqOf,
-} from './messages.js';
+import { BATCH, type Handled, messageOf, PARTITIONS, passesOf, seqOf } from './messages.js';
 
 const ADD = `
 if redis.call('SET', KEYS[2], '1', 'NX', 'PX', 300000) then return redis.call('XADD', KEYS[1], '*', 'body', ARGV[1]) end
@@ -78,28 +65,6 @@ serve({
     commands.defineCommand('addOnce', { numberOfKeys: 2, lua: ADD });
     for (const stream of streams) await commands.xgroup('CREATE', stream, GROUP, '$', 'MKSTREAM');
   },
-  async through({ items, inFlight, pass }: MessagePass): Promise<Spent & { readonly outOfOrder: number }> {
-    const handled = new Handled();
-    const spent = meter();
-    await consuming(items, handled, () => offer({ items, inFlight }, (seq) => accept(pass, seq)));
-    return { ...spent(), outOfOrder: handled.outOfOrder };
-  },
-  async accept({ items, inFlight, pass }: MessagePass): Promise<Spent> {
-    const spent = meter();
-    await offer({ items, inFlight }, (seq) => accept(pass, seq));
-    const taken = spent();
-    await consuming(items, new Handled(), async () => {});
-    return taken;
-  },
-  async paced({ items, perSecond, pass }: PacePass): Promise<Paced> {
-    const handled = new Handled();
-    await consuming(items, handled, () =>
-      offerPaced({ items, perSecond }, (seq) => {
-        handled.sent(seq);
-        return accept(pass, seq);
-      }),
-    );
-    return percentilesOf(handled.times);
-  },
+  ...passesOf({ consuming, accept }),
   close: () => Promise.all([commands.quit(), reader.quit()]),
 });

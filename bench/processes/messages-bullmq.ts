@@ -2,19 +2,7 @@
 import { Queue, Worker } from 'bullmq';
 import { serve } from '../child.js';
 import { Exactly } from '../exact.js';
-import { meter, type Spent } from '../meter.js';
-import {
-  CONCURRENCY,
-  Handled,
-  type MessagePass,
-  messageOf,
-  offer,
-  offerPaced,
-  type Paced,
-  type PacePass,
-  percentilesOf,
-  seqOf,
-} from './messages.js';
+import { CONCURRENCY, type Handled, type MessagePass, messageOf, offer, passesOf, seqOf } from './messages.js';
 
 const NAME = 'bench';
 /** Finished jobs that stay, in all; as many as stay in sixteen partitions. */
@@ -75,28 +63,6 @@ serve({
     queue = new Queue(NAME, { connection });
     await queue.waitUntilReady();
   },
-  async through(pass: MessagePass): Promise<Spent & { readonly outOfOrder: number }> {
-    const handled = new Handled();
-    const spent = meter();
-    await consuming(pass.items, handled, () => offerInBulk(pass));
-    return { ...spent(), outOfOrder: handled.outOfOrder };
-  },
-  async accept({ items, inFlight, pass }: MessagePass): Promise<Spent> {
-    const spent = meter();
-    await offer({ items, inFlight }, (seq) => add(pass, seq));
-    const taken = spent();
-    await consuming(items, new Handled(), async () => {});
-    return taken;
-  },
-  async paced({ items, perSecond, pass }: PacePass): Promise<Paced> {
-    const handled = new Handled();
-    await consuming(items, handled, () =>
-      offerPaced({ items, perSecond }, (seq) => {
-        handled.sent(seq);
-        return add(pass, seq);
-      }),
-    );
-    return percentilesOf(handled.times);
-  },
+  ...passesOf({ consuming, accept: add, offerAll: offerInBulk }),
   close: () => queue.close(),
 });

@@ -8,20 +8,7 @@ import type { StreamSettings } from '../../src/pipeline/stream-settings.js';
 import { built } from '../built.js';
 import { serve } from '../child.js';
 import { Exactly } from '../exact.js';
-import { meter, type Spent } from '../meter.js';
-import {
-  BATCH,
-  Handled,
-  type MessagePass,
-  messageOf,
-  offer,
-  offerPaced,
-  PARTITIONS,
-  type Paced,
-  type PacePass,
-  percentilesOf,
-  seqOf,
-} from './messages.js';
+import { BATCH, type Handled, messageOf, PARTITIONS, passesOf, seqOf } from './messages.js';
 
 const { openRedisStreams } = await built<typeof StreamsModule>('adapters/redis-streams/redis-streams.js');
 const { createSystemClock } = await built<typeof ClockModule>('adapters/system/system-clock.js');
@@ -96,28 +83,6 @@ serve({
     streams = await openRedisStreams({ url, db: 1, name: 'bench', clock, timers, chance, onConnection: () => {} });
     await streams.control.prepare(PARTITIONS);
   },
-  async through({ items, inFlight, pass }: MessagePass): Promise<Spent & { readonly outOfOrder: number }> {
-    const handled = new Handled();
-    const spent = meter();
-    await consuming(items, handled, () => offer({ items, inFlight }, (seq) => accept(pass, seq)));
-    return { ...spent(), outOfOrder: handled.outOfOrder };
-  },
-  async accept({ items, inFlight, pass }: MessagePass): Promise<Spent> {
-    const spent = meter();
-    await offer({ items, inFlight }, (seq) => accept(pass, seq));
-    const taken = spent();
-    await consuming(items, new Handled(), async () => {});
-    return taken;
-  },
-  async paced({ items, perSecond, pass }: PacePass): Promise<Paced> {
-    const handled = new Handled();
-    await consuming(items, handled, () =>
-      offerPaced({ items, perSecond }, (seq) => {
-        handled.sent(seq);
-        return accept(pass, seq);
-      }),
-    );
-    return percentilesOf(handled.times);
-  },
+  ...passesOf({ consuming, accept }),
   close: () => streams.close(),
 });

@@ -1,5 +1,7 @@
 /** What the runner and the contestants of the messages case agree upon. */
 
+import { meter, type Spent } from '../meter.js';
+
 export const PARTITIONS = 16;
 const CONVERSATIONS = 1000;
 /** Entries of one read of one partition: the program's default. */
@@ -64,7 +66,7 @@ export async function offer(
 }
 
 /** Calls `accept` at a constant pace, whether or not it is answered; resolves when all are. */
-export async function offerPaced(
+async function offerPaced(
   { items, perSecond }: Pick<PacePass, 'items' | 'perSecond'>,
   accept: (seq: number) => Promise<unknown>,
 ): Promise<void> {
@@ -82,7 +84,7 @@ export async function offerPaced(
   await Promise.all(answers);
 }
 
-export function percentilesOf(times: readonly number[]): Paced {
+function percentilesOf(times: readonly number[]): Paced {
   const sorted = [...times].sort((a, b) => a - b);
   const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
   return { p50: at(0.5), p99: at(0.99) };
@@ -107,4 +109,44 @@ export class Handled {
     const sentAt = this.#sentAt.get(seq);
     if (sentAt !== undefined) this.times.push(performance.now() - sentAt);
   }
+}
+
+/** What a contestant does in its own way. */
+interface Ways {
+  /** Consumes until so many are handled, while `work` offers them. */
+  consuming(items: number, handled: Handled, work: () => Promise<void>): Promise<void>;
+  /** One message in one call. */
+  accept(pass: string, seq: number): Promise<unknown>;
+  /** Offers a whole pass. Left out: one call for each message. */
+  offerAll?(pass: MessagePass): Promise<void>;
+}
+
+/** The passes that the runner asks every contestant for. */
+export function passesOf({ consuming, accept, offerAll }: Ways) {
+  const singly = (on: MessagePass): Promise<void> => offer(on, (seq) => accept(on.pass, seq));
+  return {
+    async through(on: MessagePass): Promise<Spent & { readonly outOfOrder: number }> {
+      const handled = new Handled();
+      const spent = meter();
+      await consuming(on.items, handled, () => (offerAll ?? singly)(on));
+      return { ...spent(), outOfOrder: handled.outOfOrder };
+    },
+    async accept(on: MessagePass): Promise<Spent> {
+      const spent = meter();
+      await singly(on);
+      const taken = spent();
+      await consuming(on.items, new Handled(), async () => {});
+      return taken;
+    },
+    async paced({ items, perSecond, pass }: PacePass): Promise<Paced> {
+      const handled = new Handled();
+      await consuming(items, handled, () =>
+        offerPaced({ items, perSecond }, (seq) => {
+          handled.sent(seq);
+          return accept(pass, seq);
+        }),
+      );
+      return percentilesOf(handled.times);
+    },
+  };
 }
