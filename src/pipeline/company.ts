@@ -18,6 +18,11 @@ export class Company {
     }
   }
 
+  /** Somebody waits to be let in. Whoever could go on for long comes out and stands in the line again. */
+  get crowded(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   #enter(alone: boolean): Promise<void> {
     return new Promise((resolve) => {
       this.#waiting.push({ alone, enter: resolve });

@@ -37,6 +37,20 @@ export interface LaneDeps {
   idle(): void;
 }
 
+/** A batch and those of it that are still to be handled, each alone. */
+interface Suspicious extends Batch {
+  readonly suspects: readonly StreamEntry[];
+}
+
+interface Worked {
+  /** Everything is done or dead, and settled; or what is not comes with `next` or later, when that says. */
+  readonly done: boolean;
+  /** Null: it was not asked for. */
+  readonly next: Batch | null;
+}
+
+const CUT_SHORT: Worked = { done: false, next: null };
+
 /** One partition in our hands, read and handled batch by batch. */
 export interface Lane {
   /** Something may have changed: looks at once. */
@@ -132,62 +146,80 @@ class OpenLane implements Lane {
     }
   }
 
-  /** Gives what is left of the batch, to be handled alone: keys in which one may be what kills its worker. Null: there was none. */
-  async #readAndWork(limit: number): Promise<(Batch & { readonly suspects: readonly StreamEntry[] }) | null> {
+  /**
+   * Works off a batch and what comes with its settlement, until nothing more does. Gives the last one, with what is left of it to be
+   * handled alone: keys in which one may be what kills its worker. Null: there was none.
+   */
+  async #readAndWork(limit: number): Promise<Suspicious | null> {
     if (this.#over) return null;
-    const batch = await this.#deps.log.read(this.#hold, limit);
-    if (batch === 'stale') {
-      this.#loseIt();
-      return null;
+    let next = this.#handed(await this.#deps.log.read(this.#hold, limit));
+    for (;;) {
+      const batch = next;
+      if (batch === null || this.#lost.signal.aborted) return null;
+      const suspected = new Set(batch.entries.filter(isSuspect).map(laneOf));
+      this.#wary = suspected.size > 0;
+      const calm = batch.entries.filter((entry) => !suspected.has(laneOf(entry)));
+      const suspects = batch.entries.filter((entry) => suspected.has(laneOf(entry)));
+      next = calm.length > 0 ? (await this.#work(batch.number, calm, suspects.length === 0)).next : null;
+      if (next === null) return { ...batch, suspects };
     }
-    const { number, entries } = batch;
-    const suspected = new Set(entries.filter(isSuspect).map(laneOf));
-    this.#wary = suspected.size > 0;
-    const calm = entries.filter((entry) => !suspected.has(laneOf(entry)));
-    if (calm.length > 0) await this.#work(number, calm);
-    return { ...batch, suspects: entries.filter((entry) => suspected.has(laneOf(entry))) };
+  }
+
+  #handed(batch: Batch | 'stale'): Batch | null {
+    if (batch !== 'stale') return batch;
+    this.#loseIt();
+    return null;
   }
 
   /** One after the other, and nothing else of this process is in anybody's hands meanwhile. */
-  async #workAlone({ number, suspects }: { readonly number: number; readonly suspects: readonly StreamEntry[] }): Promise<void> {
+  async #workAlone({ number, suspects }: Suspicious): Promise<void> {
     const stuck = new Set<string>();
     for (const entry of suspects) {
       const lane = laneOf(entry);
       // What stands behind a failed one was not settled with it: it comes again, in its place in the line.
       if (stuck.has(lane)) continue;
-      const done = await this.#deps.company.run(true, async () => !this.#over && (await this.#work(number, [entry])));
+      const done = await this.#deps.company.run(true, async () => !this.#over && (await this.#work(number, [entry], false)).done);
       if (!done) stuck.add(lane);
     }
   }
 
-  async #work(batch: number, entries: readonly StreamEntry[]): Promise<boolean> {
+  async #work(batch: number, entries: readonly StreamEntry[], on: boolean): Promise<Worked> {
     this.#holds = entries.length;
     try {
-      const done = await this.#handleAndSettle(batch, entries);
-      this.#unsettled ||= !done;
-      return done;
+      const worked = await this.#handleAndSettle(batch, entries, on);
+      this.#unsettled = !worked.done || (this.#unsettled && worked.next === null);
+      return worked;
     } finally {
       this.#holds = 0;
     }
   }
 
-  /** Whether everything is done or dead, and settled. */
-  async #handleAndSettle(batch: number, entries: readonly StreamEntry[]): Promise<boolean> {
+  /** @param on with the settlement the next batch may be asked for */
+  async #handleAndSettle(batch: number, entries: readonly StreamEntry[], on: boolean): Promise<Worked> {
     const outcomes = await this.#outcomesOf(entries);
-    if (outcomes === null || this.#lost.signal.aborted) return false;
+    if (outcomes === null || this.#lost.signal.aborted) return CUT_SHORT;
     const { settings, chance, desk, log, watch } = this.#deps;
     const { settlement, dead, retried } = settlementOf(entries, outcomes, settings, chance);
     if (dead.length > 0) {
-      if ((await this.#insist(() => desk.bury(dead))) === null) return false;
+      if ((await this.#insist(() => desk.bury(dead))) === null) return CUT_SHORT;
       watch({ kind: 'stream-buried', count: dead.length, entries: dead.map(({ entry }) => entry) });
     }
-    const settled = await this.#insist(() => log.settle(this.#hold, { batch, ...settlement }));
-    if (settled === 'stale') this.#loseIt();
-    if (settled !== 'applied') return false;
+    const settled = { batch, ...settlement };
+    const readsOn = on && this.#mayReadOn();
+    const answer = await this.#insist<Batch | 'applied' | 'stale'>(() =>
+      readsOn ? log.read(this.#hold, settings.batchSize, settled) : log.settle(this.#hold, settled),
+    );
+    if (answer === 'stale') this.#loseIt();
+    if (answer === 'stale' || answer === null) return CUT_SHORT;
     const { partition } = this.#hold;
     const reclaimed = entries.filter(({ deliveries }) => deliveries > 1).length;
     watch({ kind: 'stream-settled', partition, done: settlement.done.length - dead.length, retried, reclaimed });
-    return settlement.parked.length === 0;
+    return answer === 'applied' ? { done: settlement.parked.length === 0, next: null } : { done: true, next: answer };
+  }
+
+  /** Not past whoever wants to be alone in this process. */
+  #mayReadOn(): boolean {
+    return !this.#over && !this.#deps.paused() && !this.#deps.company.crowded;
   }
 
   /** Null: it was cut short, and nothing is known. */

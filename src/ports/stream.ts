@@ -122,8 +122,10 @@ export interface StreamLog {
    * the heads of parked keys that are due; else what is new. What is new of a parked key goes to the end of its list and is not
    * handed out.
    * One batch at a time: whatever is handed out and not settled when the next read comes is handed out again.
+   * @param settled is settled first, as by {@link settle}: where the log can, in one step, which saves a round trip and a write to
+   * the disk. Repeated after a lost answer it is late, if the next batch has been handed out; that one is then handed out again.
    */
-  read(hold: Hold, limit: number): Promise<Batch | 'stale'>;
+  read(hold: Hold, limit: number, settled?: Settlement): Promise<Batch | 'stale'>;
 
   /**
    * All of it or, where the partition is not ours any more, nothing. The same settlement again changes nothing, and neither does

@@ -158,7 +158,7 @@ describe('Owners of a stream on Redis', () => {
     allInOrder(900);
     await fleet.until(() => fleet.balanced(32));
     expect(await first.streams.control.layout()).toEqual({ epoch: 2, partitions: 32, moving: null });
-    expect(new Set(fleet.handled.slice(-100).map(({ partition }) => partition)).size).toBeGreaterThan(8);
+    expect(fleet.handled.some(({ partition }) => partition >= 16)).toBe(true);
   });
 });
 

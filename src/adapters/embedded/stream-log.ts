@@ -97,7 +97,8 @@ export class EmbeddedStreamLog implements StreamLog {
     );
   }
 
-  async read(hold: Hold, limit: number): Promise<Batch | 'stale'> {
+  async read(hold: Hold, limit: number, settled?: Settlement): Promise<Batch | 'stale'> {
+    if (settled !== undefined && (await this.settle(hold, settled)) === 'stale') return 'stale';
     // Looking costs no commit; only what is handed out is written down.
     const idle = await this.#group.read(() => this.#owns(hold) && !this.#anything(hold.partition));
     if (idle) return this.#nothing(hold);

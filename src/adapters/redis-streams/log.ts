@@ -45,27 +45,19 @@ export class RedisStreamLog implements StreamLog {
     return this.#appender.append(drafts);
   }
 
-  async read({ partition, owner, fence }: Hold, limit: number): Promise<Batch | 'stale'> {
+  async read(hold: Hold, limit: number, settled?: Settlement): Promise<Batch | 'stale'> {
     // Not XREADGROUP with BLOCK: it asks nobody whether the reader still owns the partition, and what a stranger has taken the owner
     // would overtake. So the script asks and reads in one step, and waiting is the business of `arrival`.
-    const answer = await this.#owned<ReadAnswer>('read', this.#names.of(partition), [owner, fence, limit, GROUP]);
+    const answer = await this.#turn(hold, limit, settled);
     if (answer === null) return 'stale';
+    const { partition } = hold;
     const [number, more, nextInMs, last, ...entries] = answer;
     if (last !== '') this.#arrivals.reached(partition, last);
     return { number, entries: entries.map((raw) => entryOf(raw, partition)), more: more === 1, nextInMs: nextInMs < 0 ? null : nextInMs };
   }
 
-  async settle({ partition, owner, fence }: Hold, { batch, done, parked }: Settlement): Promise<'applied' | 'stale'> {
-    const streamed = done.filter(isStreamed);
-    const waited = done.filter((entry) => !isStreamed(entry));
-    const args: (string | number)[] = [owner, fence, GROUP, batch, streamed.length, ...streamed, waited.length];
-    for (const entry of waited) args.push(...entry.split('\n'));
-    for (const parking of parked) {
-      const moved = parking.entries.filter(isStreamed);
-      args.push(laneOf(parking), parking.attempts, parking.afterMs ?? -1, JSON.stringify(parking.failure), moved.length, ...moved);
-    }
-    const answer = await this.#owned<number>('settle', this.#names.of(partition), args);
-    return answer === null ? 'stale' : 'applied';
+  async settle(hold: Hold, settlement: Settlement): Promise<'applied' | 'stale'> {
+    return (await this.#turn(hold, 0, settlement)) === null ? 'stale' : 'applied';
   }
 
   arrival({ partition }: Hold, maxMs: number, signal: AbortSignal): Promise<void> {
@@ -114,18 +106,32 @@ export class RedisStreamLog implements StreamLog {
     return looks.map(([length, lag, pending, parked, oldestMs], partition) => ({ partition, length, lag, pending, parked, oldestMs }));
   }
 
-  /** A script of the owner's. A group that somebody removed is made again: nothing that waits is lost over it. */
-  async #owned<T>(name: 'read' | 'settle', names: PartitionNames, args: readonly (string | number)[]): Promise<T | null> {
+  /** The owner's script. A group that somebody removed is made again: nothing that waits is lost over it. */
+  async #turn({ partition, owner, fence }: Hold, limit: number, settled?: Settlement): Promise<ReadAnswer | null> {
+    const names = this.#names.of(partition);
     const keys = [names.stream, names.lease, names.layout, names.parked, names.parking, names.waiting];
+    const args = [owner, fence, GROUP, limit, ...(settled === undefined ? [''] : settlementArgs(settled))];
     try {
-      return await this.#scripts.run<T | null>(name, keys, args);
+      return await this.#scripts.run<ReadAnswer | null>('turn', keys, args);
     } catch (error) {
       if (!isNoGroup(error)) throw error;
       const { known } = await this.#layouts.learn();
       await this.#layouts.sealAll(known);
-      return this.#scripts.run<T | null>(name, keys, args);
+      return this.#scripts.run<ReadAnswer | null>('turn', keys, args);
     }
   }
+}
+
+function settlementArgs({ batch, done, parked }: Settlement): (string | number)[] {
+  const streamed = done.filter(isStreamed);
+  const waited = done.filter((entry) => !isStreamed(entry));
+  const args: (string | number)[] = [batch, streamed.length, ...streamed, waited.length];
+  for (const entry of waited) args.push(...entry.split('\n'));
+  for (const parking of parked) {
+    const moved = parking.entries.filter(isStreamed);
+    args.push(laneOf(parking), parking.attempts, parking.afterMs ?? -1, JSON.stringify(parking.failure), moved.length, ...moved);
+  }
+  return args;
 }
 
 export function look(scripts: Scripts, { stream, layout, parked, waiting }: PartitionNames): Promise<LookAnswer> {

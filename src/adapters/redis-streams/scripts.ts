@@ -3,14 +3,13 @@ import { explain } from './connection.js';
 import { APPEND, BRING_BACK, SEAL } from './scripts-append.js';
 import { BURY, DROP_LANE, FIND, LOOK, PUT_IN, RELEASE_LANE, REMOVE_DEAD, TAKE_OUT, TRIM, WAITS } from './scripts-desk.js';
 import { BEAT, BEGIN_EPOCH, KEEP, TAKE } from './scripts-fleet.js';
-import { READ, SETTLE } from './scripts-owner.js';
+import { TURN } from './scripts-owner.js';
 
 const SCRIPTS = {
   append: APPEND,
   bringBack: BRING_BACK,
   seal: SEAL,
-  read: READ,
-  settle: SETTLE,
+  turn: TURN,
   take: TAKE,
   keep: KEEP,
   beat: BEAT,

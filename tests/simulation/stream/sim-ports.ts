@@ -1,5 +1,5 @@
 import { orderText } from '../../../src/ports/partition.js';
-import type { DeadEntry, StreamEntry, StreamPorts } from '../../../src/ports/stream.js';
+import type { DeadEntry, Hold, Settlement, StreamEntry, StreamPorts } from '../../../src/ports/stream.js';
 import type { Incarnation } from '../incarnation.js';
 import { SimArrivals } from './arrivals.js';
 import { laneOf } from './entries.js';
@@ -24,6 +24,8 @@ export function sharedStream(stream: SimStream, referee: StreamReferee): SharedS
 export function streamOf(who: Incarnation, shared: SharedStream): StreamPorts {
   const { stream, arrivals, referee } = shared;
   const call = <T>(what: string, apply: () => T): Promise<T> => who.call(`stream.${what}`, DOWN, apply);
+  const settle = (hold: Hold, settlement: Settlement): 'applied' | 'stale' =>
+    referee.settle(who, hold, settlement, () => stream.settle(hold, settlement));
   return {
     log: {
       append: (drafts) =>
@@ -32,14 +34,15 @@ export function streamOf(who: Incarnation, shared: SharedStream): StreamPorts {
           for (const { partition } of results) arrivals.arrived(partition);
           return results;
         }),
-      read: (hold, limit) =>
+      read: (hold, limit, settled) =>
         call('read', () => {
+          if (settled !== undefined) settle(hold, settled);
           const batch = stream.read(hold, limit);
           referee.read(who, hold, batch);
           if (batch !== 'stale' && !batch.more) arrivals.looked(hold.partition);
           return batch;
         }),
-      settle: (hold, settlement) => call('settle', () => referee.settle(who, hold, settlement, () => stream.settle(hold, settlement))),
+      settle: (hold, settlement) => call('settle', () => settle(hold, settlement)),
       arrival: (hold, maxMs, signal) => arrivals.next(who, hold.partition, maxMs, signal),
       waits: (key) => call('waits', () => stream.waits(key)),
       find: (tenant, id) =>
