@@ -4,6 +4,7 @@ import type { Layout, StreamFleet, StreamPorts } from '../ports/stream.js';
 import type { Watch } from '../ports/watch.js';
 import { Company } from './company.js';
 import { createLoop } from './loop.js';
+import { Pace } from './pace.js';
 import { createPartitions } from './partitions.js';
 import type { StreamHandler } from './stream-handler.js';
 import { openLane } from './stream-lane.js';
@@ -46,6 +47,7 @@ export function createStreamConsumer(deps: StreamConsumerDeps): StreamConsumer {
   const lanes = {
     ...deps,
     company: new Company(),
+    pace: new Pace(clock, timers),
     paused: () => known?.paused ?? false,
     stale: (hold: Parameters<typeof partitions.lose>[0]) => partitions.lose(hold),
     idle: () => {

@@ -5,6 +5,7 @@ import type { Failure } from '../ports/record.js';
 import type { Batch, Hold, StreamDesk, StreamEntry, StreamLog } from '../ports/stream.js';
 import type { Watch } from '../ports/watch.js';
 import type { Company } from './company.js';
+import type { Pace } from './pace.js';
 import { backoffMs } from './retry.js';
 import type { EntryOutcome, StreamHandler } from './stream-handler.js';
 import type { StreamSettings } from './stream-settings.js';
@@ -29,6 +30,8 @@ export interface LaneDeps {
   readonly settings: StreamSettings;
   /** Of this process's lanes. */
   readonly company: Company;
+  /** Likewise. */
+  readonly pace: Pace;
   /** Nobody is to read just now. */
   paused(): boolean;
   /** The log said that the partition is somebody else's. */
@@ -136,13 +139,17 @@ class OpenLane implements Lane {
       return;
     }
     const wary = this.#wary;
+    const { clock, pace } = this.#deps;
+    const setOutAt = clock.monotonic();
     const batch = await this.#deps.company.run(wary, () => this.#readAndWork(wary ? 1 : settings.batchSize));
     if (batch === null) return;
     if (batch.suspects.length > 0) await this.#workAlone(batch);
     // What came since wakes us at once: nobody needs to read first.
     if (!batch.more && !this.#wary && !this.#unsettled) {
       this.#deps.idle();
+      pace.took(clock.monotonic() - setOutAt);
       await this.#untilNews(Math.min(settings.pollMs, batch.nextInMs ?? settings.pollMs));
+      await pace.setOut();
     }
   }
 

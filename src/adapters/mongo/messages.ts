@@ -13,6 +13,7 @@ import {
 } from '../../ports/messages.js';
 import { type Commands, commandsOn } from './collection.js';
 import { isDuplicate, unavailable } from './errors.js';
+import { Gather } from './gather.js';
 import { MESSAGES, RECEIPTS } from './model.js';
 import type { DatabaseConnectionPool } from './pool.js';
 import type { ServerClock } from './server-clock.js';
@@ -21,6 +22,9 @@ import type { ServerClock } from './server-clock.js';
 const ROUNDS = 3;
 /** Others may take the next place first, each of them once at a time: more than there are processes. */
 const PLACES = 100;
+
+/** Batches of partitions that are stored by one insertion: a process may own all of them. */
+const BATCHES = 64;
 
 /** Collection `messages`; `_id` is the message's id. */
 export interface MessageDocument extends Omit<Message, 'id'> {
@@ -41,6 +45,7 @@ export class MongoMessages implements MessageStore {
   readonly #run: Commands<MessageDocument>;
   readonly #receipts: Commands<ReceiptDocument>;
   readonly #clock: ServerClock;
+  readonly #gathered = new Gather<readonly MessageDraft[], readonly PersistOutcome[]>(BATCHES, (batches) => this.#persistAll(batches));
 
   constructor(pool: DatabaseConnectionPool, clock: ServerClock) {
     this.#run = commandsOn(pool, MESSAGES);
@@ -49,7 +54,12 @@ export class MongoMessages implements MessageStore {
   }
 
   async persist(drafts: readonly MessageDraft[]): Promise<readonly PersistOutcome[]> {
-    if (drafts.length === 0) return [];
+    return drafts.length === 0 ? [] : this.#gathered.add(drafts);
+  }
+
+  /** Batches of several partitions as one; each is answered for itself. */
+  async #persistAll(batches: readonly (readonly MessageDraft[])[]): Promise<readonly (readonly PersistOutcome[] | SignalboxError)[]> {
+    const drafts = batches.flat();
     const writeId = randomUUID();
     const persistedAt = await this.#clock.now();
     const offered = new Map<string, MessageDocument>();
@@ -60,11 +70,20 @@ export class MongoMessages implements MessageStore {
       firsts.add(draft);
     }
     const there = await this.#insertOrFind([...offered.values()]);
-    return drafts.map((draft) => {
+    const outcomeOf = (draft: MessageDraft): PersistOutcome | null => {
       const found = there.get(draft.id);
-      if (found === undefined) throw new SignalboxError('conflict', `The place of message ${draft.id} is another one's.`);
+      if (found === undefined) return null;
       if (found.writeId === writeId && firsts.has(draft)) return 'stored';
       return sameAs(draft, found) ? 'duplicate' : 'conflict';
+    };
+    return batches.map((batch) => {
+      const outcomes: PersistOutcome[] = [];
+      for (const draft of batch) {
+        const outcome = outcomeOf(draft);
+        if (outcome === null) return new SignalboxError('conflict', `The place of message ${draft.id} is another one's.`);
+        outcomes.push(outcome);
+      }
+      return outcomes;
     });
   }
 
