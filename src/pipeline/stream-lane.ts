@@ -154,7 +154,7 @@ class OpenLane implements Lane {
   }
 
   /**
-   * Works off a batch and what comes with its settlement, until nothing more does. Gives the last one, with what is left of it to be
+   * Works off a batch and, while there is more, what comes with its settlement. Gives the last one, with what is left of it to be
    * handled alone: keys in which one may be what kills its worker. Null: there was none.
    */
   async #readAndWork(limit: number): Promise<Suspicious | null> {
@@ -167,7 +167,7 @@ class OpenLane implements Lane {
       this.#wary = suspected.size > 0;
       const calm = batch.entries.filter((entry) => !suspected.has(laneOf(entry)));
       const suspects = batch.entries.filter((entry) => suspected.has(laneOf(entry)));
-      next = calm.length > 0 ? (await this.#work(batch.number, calm, suspects.length === 0)).next : null;
+      next = calm.length > 0 ? (await this.#work(batch.number, calm, batch.more && suspects.length === 0)).next : null;
       if (next === null) return { ...batch, suspects };
     }
   }
