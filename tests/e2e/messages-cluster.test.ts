@@ -5,6 +5,7 @@ import { databaseOn } from '../adapters/mongo-harness.js';
 import { eventually, startApp, type TestApp } from '../support/app.js';
 import { openStream } from '../support/event-stream.js';
 import { describeWith, serverOrSkip } from '../support/servers/servers.js';
+import { messagesDeskSuite } from './messages-desk-suite.js';
 import { historyOf, message, messagesSuite, post, streamOf, untilStored } from './messages-suite.js';
 
 const [mongodb, rabbitmq, redis] = await Promise.all([serverOrSkip('mongodb'), serverOrSkip('rabbitmq'), serverOrSkip('redis')]);
@@ -26,6 +27,8 @@ describeWith(mongodb, 'With MongoDB', (mongo) => {
       });
 
       messagesSuite('Messages of a fleet', async () => fleet());
+
+      messagesDeskSuite('The desk and messages that are dead, of a fleet', async () => fleet());
 
       describe('Two processes', () => {
         const settings = fleet();
