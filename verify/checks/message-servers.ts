@@ -126,12 +126,15 @@ async function deadLetters(world: World): Promise<string> {
   return 'another content under a key that only the store knows: a dead letter, and its conversation goes on';
 }
 
-/** A process of its own; of a fleet, one more API of it. */
-async function direct(world: World): Promise<string> {
-  const { environment, target } = world.site;
+/** Settings that make a server of a check's own one more API of the fleet; none where one process is measured. */
+export function memberOf({ site: { environment, target } }: World): Readonly<Record<string, string>> {
+  if (target === 'embedded') return {};
   const shared = SHARED.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]] as const]));
-  const member = { ROLE: 'api', WORKER_ID: fresh('verify'), SINK: 'off', ...Object.fromEntries(shared) };
-  const { url } = await world.server({ INGRESS_MODE: 'direct', ...(target === 'embedded' ? {} : member) });
+  return { ROLE: 'api', WORKER_ID: fresh('verify'), SINK: 'off', ...Object.fromEntries(shared) };
+}
+
+async function direct(world: World): Promise<string> {
+  const { url } = await world.server({ ...memberOf(world), INGRESS_MODE: 'direct' });
   const body = message();
   same((await post(world, body, url)).state, 'persisted', 'the state in the answer');
   same((await history(world, body['conversationId'], url)).length, 1, 'rows at once');
@@ -165,6 +168,12 @@ async function metrics(world: World): Promise<string> {
   return `${wanted.map(([name]) => name).join(', ')} rose by one message and its repeat; lag 0`;
 }
 
+/** Disabled and enabled again, stored directly, and the guard against a second row. */
+async function operated(world: World): Promise<string> {
+  const seen = [await states(world), await direct(world), await cacheLost(world)];
+  return seen.join('; ');
+}
+
 /** The streams, their group and the dead letters' are there, and a message is found where partition-of says. */
 async function inRedis(world: World): Promise<string> {
   const body = message();
@@ -192,6 +201,8 @@ const NO_REDIS = 'embedded there is no Redis: measured with --target cluster or 
 export const ON_MESSAGE_SERVERS: readonly Check[] = [
   { id: 'DAT-04', run: cacheLost },
   { id: 'DAT-07', disturbs: true, run: states },
+  { id: 'DRL-10', on: ['embedded', 'cluster'], elsewhere: NEEDS_FLEET, disturbs: true, run: operated },
+  { id: 'MSG-01', disturbs: true, run: states },
   { id: 'MSG-06', run: deadLetters },
   { id: 'MSG-09', on: ['embedded', 'cluster'], elsewhere: NEEDS_FLEET, run: direct },
   { id: 'MSG-11', run: cacheLost },
