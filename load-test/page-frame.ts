@@ -62,7 +62,7 @@ async function bundle(entry: URL): Promise<string> {
 }
 
 /** Said by somebody, not written by us. */
-export function text(value: string): string {
+function text(value: string): string {
   return value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 }
 

@@ -242,22 +242,18 @@ export function messagesSuite(title: string, settings: () => Promise<Readonly<Re
     it('shows those who listen to a conversation who receives and who reads, once each', async () => {
       const id = await post(app, message({ conversationId: 'receipts-live', recipientIds: ['user_002'] }));
       await untilStored(app, 'receipts-live', 1);
-      const [stream, other] = [
-        await openStream(`${app.url}/api/v1/conversations/receipts-live/stream`),
-        await openStream(`${app.url}/api/v1/conversations/another/stream`),
-      ];
+      const listen = (conversation: string) => openStream(`${app.url}/api/v1/conversations/${conversation}/stream`);
+      const [stream, other] = [await listen('receipts-live'), await listen('another')];
       open.push(stream, other);
-      const place = stream.lastEventId();
       const give = (state: string) => app.send('POST', `/api/v1/messages/${id}/receipts`, { userId: 'user_002', state });
       const { body } = await give('delivered');
       await give('delivered');
       await give('read');
       const events = await stream.events(2);
-      const whose = { messageId: id, conversationId: 'receipts-live', userId: 'user_002' };
-      expect(events[0]).toEqual({ id: place, event: 'receipt', data: { ...whose, state: 'delivered', at: body['at'] } });
-      expect(events[1]).toMatchObject({ id: place, event: 'receipt', data: { ...whose, state: 'read' } });
+      const data = { messageId: id, conversationId: 'receipts-live', userId: 'user_002' };
+      expect(events[0]).toEqual({ id: stream.lastEventId(), event: 'receipt', data: { ...data, state: 'delivered', at: body['at'] } });
+      expect(events[1]).toMatchObject({ event: 'receipt', data: { ...data, state: 'read' } });
       await post(app, message({ conversationId: 'receipts-live', clientMessageId: 'r-live-2', content: 'Next' }));
-      // A message comes behind them, so nothing more of the receipts does.
       expect((await stream.events(3))[2]).toMatchObject({ event: 'message', data: { content: 'Next' } });
       expect(other.seen()).toEqual([]);
     });
