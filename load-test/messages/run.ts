@@ -135,16 +135,17 @@ async function measure(client: Client, options: MessageOptions, { fleet }: Targe
   for (const { rate, durationS } of phases) say(`load: ${rate} /s for ${durationS} s over ${conversations} conversations`);
   const startedAt = now() + LEAD_MS;
   await load.play(startedAt);
-  const answeredAt = now();
+  const overAt = now();
   await rest(client);
-  const drainMs = now() - answeredAt;
+  const drainMs = now() - overAt;
   const log = await watch.stop();
   const after = await totalOf(fleet, ENQUEUED);
   say(`at rest ${drainMs.toFixed(0)} ms after the last answer; reading ${conversations} conversations back`);
   const histories = await readBack(client, new Set(load.sent.map(({ conversationId }) => conversationId)));
   return {
     startedAt,
-    answeredAt,
+    // Repeats come later, and go into no log.
+    answeredAt: load.sent.reduce((latest, one) => Math.max(latest, one.answeredAt), startedAt),
     phases,
     sent: load.sent,
     histories,
