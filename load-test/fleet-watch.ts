@@ -18,12 +18,45 @@ type Metrics = readonly {
 const EVERY_MS = 1000;
 /** The first process is looked at each time, the others in turns: each look asks store and queue something, too. */
 const OTHERS_EVERY = 5;
-const DELIVERED = 'signalbox_deliveries_settled_total';
+
+/** A counter of `/metrics`: the sum over all its series that have these labels. */
+export interface Counter {
+  readonly name: string;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+const DELIVERED: Counter = { name: 'signalbox_deliveries_settled_total', labels: { status: 'delivered' } };
+
+/** Since the process started; null where its metrics are not to be had. */
+async function read(client: Client | null, { name, labels = {} }: Counter): Promise<number | null> {
+  const token = process.env['METRICS_TOKEN'];
+  const headers = { accept: 'application/json', ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
+  const answered: Answered<Metrics> | undefined = await client?.get<Metrics>('/metrics', headers);
+  if (answered?.status !== 200) return null;
+  const counter = answered.body.find((metric) => metric.name === name);
+  const wanted = Object.entries(labels);
+  const matching = counter?.values.filter((series) => wanted.every(([label, value]) => series.labels[label] === value));
+  return matching?.reduce((sum, { value }) => sum + value, 0) ?? null;
+}
+
+/** Over the whole fleet; null where not every process tells it. */
+export async function totalOf({ members }: Fleet, counter: Counter): Promise<number | null> {
+  let total = 0;
+  for (const { url } of members) {
+    const client = url === null ? null : new Client([url], 2);
+    const value = await read(client, counter);
+    await client?.close();
+    if (value === null) return null;
+    total += value;
+  }
+  return total;
+}
 
 /** One process and what it has shown so far. */
 class Watched {
   readonly member: Member;
   readonly #client: Client | null;
+  readonly #counter: Counter;
   #cpuMs = 0;
   #watchedMs = 0;
   #lookedAt: number | null = null;
@@ -35,14 +68,15 @@ class Watched {
   #rssMost = 0;
   #connectionsMost = 0;
 
-  constructor(member: Member) {
+  constructor(member: Member, counter: Counter) {
     this.member = member;
+    this.#counter = counter;
     this.#client = member.url === null ? null : new Client([member.url], 2);
   }
 
   /** CPU counts from here: the first answer is about the time before. */
   async begin(): Promise<void> {
-    this.#deliveredBefore = await this.#delivered();
+    this.#deliveredBefore = await read(this.#client, this.#counter);
     await this.look();
   }
 
@@ -66,7 +100,7 @@ class Watched {
 
   async use(): Promise<MemberUse> {
     await this.look();
-    const after = await this.#delivered();
+    const after = await read(this.#client, this.#counter);
     const { workerId, roles } = this.member;
     return {
       workerId,
@@ -80,17 +114,6 @@ class Watched {
 
   async close(): Promise<void> {
     await this.#client?.close();
-  }
-
-  /** Since the process started; null where its metrics are not to be had. */
-  async #delivered(): Promise<number | null> {
-    const token = process.env['METRICS_TOKEN'];
-    const headers = { accept: 'application/json', ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
-    const answered: Answered<Metrics> | undefined = await this.#client?.get<Metrics>('/metrics', headers);
-    if (answered?.status !== 200) return null;
-    const counter = answered.body.find(({ name }) => name === DELIVERED);
-    if (counter === undefined) return null;
-    return counter.values.filter(({ labels }) => labels['status'] === 'delivered').reduce((sum, { value }) => sum + value, 0);
   }
 }
 
@@ -106,11 +129,11 @@ export class FleetWatch {
   #queueDepth: number | null = null;
   #connections = 0;
 
-  /** The first of those with the role api gives the backlog. */
-  constructor({ kind, members }: Fleet) {
+  /** The first of those with the role api gives the backlog. `done`: what a process has done, {@link MemberUse.delivered}. */
+  constructor({ kind, members }: Fleet, done = DELIVERED) {
     this.#kind = kind;
     const apis = members.filter(({ roles }) => roles.includes('api'));
-    this.#watched = [...apis, ...members.filter((member) => !apis.includes(member))].map((member) => new Watched(member));
+    this.#watched = [...apis, ...members.filter((member) => !apis.includes(member))].map((member) => new Watched(member, done));
   }
 
   async start(): Promise<void> {

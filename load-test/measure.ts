@@ -163,7 +163,7 @@ export function secondsOf({ startedAt, durationMs, items, arrivals }: Measured, 
 }
 
 /** Upper bounds in milliseconds: fine where it is good, coarse where it is bad. */
-const BOUNDS = [2, 4, 6, 8, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500, 1000, 2500, 5000, 10_000, 30_000];
+export const BOUNDS = [2, 4, 6, 8, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500, 1000, 2500, 5000, 10_000, 30_000];
 
 export function histogramOf(fates: readonly Fate[]): Histogram {
   const took = fates.flatMap(({ item, arrivedAt }) => (arrivedAt === undefined ? [] : [arrivedAt - item.intendedAt]));

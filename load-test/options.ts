@@ -127,8 +127,8 @@ export function readOptions(args: readonly string[]): Options {
     warmUp: values['warm-up'] === undefined ? null : number('warm-up', values['warm-up'], 0, 600),
     scenario: findMax ? 'find-max' : scenario,
     rounds: whole('rounds', values.rounds, 1, 100),
-    report: file('report', values.report),
-    history: file('history', values.history),
+    report: fileName('report', values.report),
+    history: fileName('history', values.history),
     baselines: !values['skip-baselines'],
     json: values.json,
     help: values.help,
@@ -156,7 +156,8 @@ function whole(flag: string, text: string, least: number, most: number): number 
   return number(flag, text, least, most);
 }
 
-function file(flag: string, text: string): string {
+/** @throws UsageError */
+export function fileName(flag: string, text: string): string {
   if (text.trim() === '') throw new UsageError(`--${flag}: give the name of a file`);
   return text;
 }

@@ -40,18 +40,12 @@ export function columns(rows: readonly (readonly string[])[]): string {
     .join('\n');
 }
 
-function latencyRows(named: readonly (readonly [string, Summary])[]): string {
-  const head = ['milliseconds', 'avg', 'p50', 'p95', 'p99', 'max', 'of'];
-  const rows = named.map(([name, { avg, p50, p95, p99, max, count }]) => [
-    name,
-    ms(avg),
-    ms(p50),
-    ms(p95),
-    ms(p99),
-    ms(max),
-    String(count),
-  ]);
-  return columns([head, ...rows]);
+/** Distributions side by side: a head and a row for each. */
+export function summaryRows(named: readonly (readonly [string, Summary])[]): readonly (readonly string[])[] {
+  return [
+    ['milliseconds', 'avg', 'p50', 'p95', 'p99', 'max', 'of'],
+    ...named.map(([name, { avg, p50, p95, p99, max, count }]) => [name, ms(avg), ms(p50), ms(p95), ms(p99), ms(max), String(count)]),
+  ];
 }
 
 /** A share or a multiple, whichever reads better. */
@@ -88,11 +82,11 @@ export function baselineRows(baselines: Baselines, figures: Result['figures']): 
   ];
 }
 
-/** What each process used: a head and a row for each. */
-export function fleetRows({ members }: FleetUse): readonly (readonly string[])[] {
+/** What each process used: a head and a row for each. `done`: what `delivered` counts. */
+export function fleetRows({ members }: FleetUse, done = 'delivered'): readonly (readonly string[])[] {
   const shownOr = (value: number | null, show: (value: number) => string): string => (value === null ? '-' : show(value));
   return [
-    ['process', 'CPU %', 'most MB', 'delivered', 'connections', 'roles'],
+    ['process', 'CPU %', 'most MB', done, 'connections', 'roles'],
     ...members.map(({ workerId, roles, cpuPercent, memoryMb, delivered, connections }) => [
       workerId,
       shownOr(cpuPercent, (value) => value.toFixed(1)),
@@ -106,6 +100,10 @@ export function fleetRows({ members }: FleetUse): readonly (readonly string[])[]
 
 function fleetLine({ queueDepth, connections }: FleetUse): string {
   return `  all together: at most ${queueDepth ?? '-'} wake-ups waiting, at most ${connections} connections to the store`;
+}
+
+export function verdictRows(checks: readonly Check[]): string {
+  return columns(checks.map(({ name, unit, value, limit, met }) => [met ? 'met' : 'MISSED', name.padEnd(24), shown(unit, value), limit]));
 }
 
 /** The run for a person to read. */
@@ -124,17 +122,16 @@ export function print(result: Result): string {
     ['duplicates', String(figures.duplicates), `${figures.balance.absorbed} of them absorbed by the receiver`],
     ['lost', String(figures.lost), ''],
   ];
-  const verdicts = checks.map(({ name, unit, value, limit, met }) => [met ? 'met' : 'MISSED', name.padEnd(24), shown(unit, value), limit]);
   return [
     columns(counts),
     '',
-    latencyRows([['intended → delivered', figures.latency], ...Object.entries(figures.stages)]),
+    columns(summaryRows([['intended → delivered', figures.latency], ...Object.entries(figures.stages)])),
     ...(baselines === null ? [] : ['', columns(baselineRows(baselines, figures))]),
     '',
     columns(fleetRows(result.fleet)),
     fleetLine(result.fleet),
     '',
-    columns(verdicts),
+    verdictRows(checks),
     ...shownViolations.map(({ kind, subject, detail }) => `  ${kind} ${subject}: ${detail}`),
     '',
     result.passed ? 'PASSED' : 'FAILED',

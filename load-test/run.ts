@@ -3,11 +3,10 @@
  *
  * Exits 0 when every objective was met, 1 when one was not or the run failed, 2 when the command line is wrong.
  */
-import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { writeFileSync } from 'node:fs';
 import { runFairness } from './fairness.js';
 import { runFindMax } from './find-max.js';
-import { appendHistory, readHistory } from './history.js';
+import { appendHistory, demandWritable, readHistory } from './history.js';
 import { isAboutMessages } from './messages/options.js';
 import { runMessages } from './messages/run.js';
 import { HELP, type Options, readOptions, UsageError } from './options.js';
@@ -21,16 +20,6 @@ import { RunError } from './target.js';
 function sayTo(options: Options): (line: string) => void {
   const output = options.json ? process.stderr : process.stdout;
   return (line) => void output.write(`${line}\n`);
-}
-
-/** Before the load, and not after ten minutes of it. @throws RunError */
-function demandWritable(path: string): void {
-  try {
-    mkdirSync(dirname(path), { recursive: true });
-    closeSync(openSync(path, 'a'));
-  } catch (error) {
-    throw new RunError(`${path} cannot be written: ${error instanceof Error ? error.message : String(error)}`);
-  }
 }
 
 async function steady(setup: Setup, options: Options, command: string, say: (line: string) => void): Promise<boolean> {

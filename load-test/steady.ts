@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { cpus } from 'node:os';
 import type { Violation } from '../tools/ledger/entry.js';
 import { type Baselines, measureReceiver, measureSqlite } from './baselines.js';
 import { countOf } from './fleet.js';
 import { FleetWatch } from './fleet-watch.js';
 import { constantTimes, OpenLoop, poissonTimes } from './generator.js';
+import { machineName } from './machine.js';
 import { fatesOf, figuresOf, histogramOf, ledgerOf, type Measured, secondsOf } from './measure.js';
 import type { Options } from './options.js';
 import { Progress } from './progress.js';
@@ -62,13 +62,12 @@ export function historyOf(result: Result): HistoryEntry {
 function entryOf({ target, receiverName: receiver }: Setup, options: Options, command: string) {
   const { duration, rate, users, channels, arrivals, scenario } = options;
   const { urls, own, fleet } = target;
-  const [first] = cpus();
   return {
     at: new Date().toISOString(),
     command,
     scenario: scenario === 'find-max' ? ('find-max' as const) : ('steady' as const),
     node: process.version,
-    machine: `${cpus().length} × ${first?.model.trim() ?? 'unknown'}, ${process.platform} ${process.arch}`,
+    machine: machineName(),
     target: { url: urls.join(','), own, receiver, kind: fleet.kind, apis: countOf(fleet, 'api'), workers: countOf(fleet, 'worker') },
     load: { duration, rate, users, channels, arrivals },
   };

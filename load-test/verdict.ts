@@ -11,7 +11,6 @@ const FLEET_LIMITS = { cpuPercent: 70, memoryMb: 256, connections: 50, queueDept
 export function checksOf(figures: Figures, rate: number, fleet: FleetUse): readonly Check[] {
   // Random gaps offer a little more or less than was asked for.
   const least = RATE_SHARE * Math.min(rate, figures.offeredPerSecond);
-  const none = (name: string, value: number): Check => ({ name, unit: 'number', value, limit: '0', met: value === 0 });
   const enough = (name: string, value: number): Check => ({
     name,
     unit: '/s',
@@ -35,7 +34,11 @@ export function checksOf(figures: Figures, rate: number, fleet: FleetUse): reado
   ];
 }
 
-function below(name: string, unit: Check['unit'], value: number, limit: number): Check {
+export function none(name: string, value: number): Check {
+  return { name, unit: 'number', value, limit: '0', met: value === 0 };
+}
+
+export function below(name: string, unit: Check['unit'], value: number, limit: number): Check {
   return { name, unit, value, limit: `< ${limit}${unit === 'number' ? '' : ` ${unit}`}`, met: value < limit };
 }
 

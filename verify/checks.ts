@@ -10,6 +10,7 @@ import { OF_A_FLEET } from './checks/fleet.js';
 import { LOAD } from './checks/load.js';
 import { LOGS } from './checks/logs.js';
 import { MESSAGE_FILES } from './checks/message-files.js';
+import { MESSAGE_ROLLOUT } from './checks/message-rollout.js';
 import { ON_MESSAGE_SERVERS } from './checks/message-servers.js';
 import { OF_MESSAGES } from './checks/messages.js';
 import { METRICS } from './checks/metrics.js';
@@ -29,7 +30,7 @@ export const GROUPS = {
   workers: WORKERS,
   desk: DESK,
   notifications: OF_NOTIFICATIONS,
-  messages: [...OF_MESSAGES, ...ON_MESSAGE_SERVERS, ...MESSAGE_FILES],
+  messages: [...OF_MESSAGES, ...ON_MESSAGE_SERVERS, ...MESSAGE_FILES, ...MESSAGE_ROLLOUT],
   metrics: METRICS,
   load: LOAD,
   logs: LOGS,

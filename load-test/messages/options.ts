@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { parse as parseYaml } from 'yaml';
-import { type Origins, origin, UsageError } from '../options.js';
+import { fileName, type Origins, origin, UsageError } from '../options.js';
 
 /** So many messages a second for so many seconds. */
 export interface Phase {
@@ -19,6 +19,8 @@ export interface MessageOptions {
   readonly path: string;
   /** Seconds of load before, of which nothing is measured. Null: as long as it takes with a server that has only just started, else none. */
   readonly warmUpS: number | null;
+  readonly report: string;
+  readonly history: string;
   readonly json: boolean;
   readonly help: boolean;
 }
@@ -36,6 +38,8 @@ Exits 0 when every objective is met, 1 when one is not or the run failed, 2 when
   --duplicates p%       share that is sent a second time, half of them while the first is under way (default 2.5%)
   --url URL[,URL]       the server, or several of a fleet in turns; default as without --workload
   --warm-up s           seconds of load before, not measured (default 5 with a server that has only just started, else 0)
+  --report FILE         the HTML report (default load-test/messages-report.html)
+  --history FILE        JSON lines, one added for each run (default load-test/history.jsonl)
   --json                the result as JSON on standard output
 
 examples:
@@ -52,6 +56,8 @@ const FLAGS = {
   duplicates: { type: 'string' },
   url: { type: 'string' },
   'warm-up': { type: 'string' },
+  report: { type: 'string', default: 'load-test/messages-report.html' },
+  history: { type: 'string', default: 'load-test/history.jsonl' },
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
@@ -80,6 +86,8 @@ export function readMessageOptions(args: readonly string[]): MessageOptions {
     urls: named === undefined ? null : (named as unknown as Origins),
     path: file.path,
     warmUpS: values['warm-up'] === undefined ? null : number('warm-up', values['warm-up'], 0),
+    report: fileName('report', values.report),
+    history: fileName('history', values.history),
     json: values.json,
     help: values.help,
   };

@@ -1,10 +1,14 @@
 import { SignalboxError } from '../errors.js';
+import type { Clock } from '../ports/clock.js';
 import type { DeliveryGroup, DeskReader } from '../ports/desk.js';
 import type { DeliveryFilter, DeliveryQuery, DeliveryRow, RecordReader } from '../ports/reader.js';
-import type { Delivery, RecordKey, WorkRecord } from '../ports/record.js';
+import type { Delivery, RecordEvent, RecordKey, WorkRecord } from '../ports/record.js';
+import type { Draft, RecordStore } from '../ports/store.js';
 import type { DeadEntry, StreamDesk } from '../ports/stream.js';
 import type { Amended, DeskActions } from './amend.js';
 import { failureFingerprint } from './dead-letter.js';
+import { hashOf, uuidOf } from './envelope.js';
+import type { DiscardRequest, RedriveRequest } from './redrive.js';
 
 /** The desk as its routes and its operations on many see it. */
 export interface WholeDesk {
@@ -18,12 +22,19 @@ const CHANNEL = 'stream';
 /** Dead letters read at a time. */
 const PAGE = 200;
 
+/** Where it is written down what people do: an entry of a stream has no record that would carry it. */
+interface Book {
+  readonly store: Pick<RecordStore, 'accept'>;
+  readonly clock: Clock;
+}
+
 /**
  * The dead letters of a stream among those of records: the same lists, groups and counts, the same redrive and discard. A dead entry
- * is shown as a record with one delivery, whose id is the entry's; there is no history of it. What people do to it goes into no audit.
+ * is shown as a record with one delivery, whose id is the entry's; there is no history of it. What people do to it is a record of its
+ * own, at rest from the beginning, with one audited event: so the audit has it, and an operation on many can count it.
  */
-export function withStreamDeadLetters(desk: WholeDesk, workload: string, stream: StreamDesk): WholeDesk {
-  const dead = new DeadEntries(workload, stream);
+export function withStreamDeadLetters(desk: WholeDesk, workload: string, stream: StreamDesk, book: Book): WholeDesk {
+  const dead = new DeadEntries(workload, stream, book);
   return { reader: readerOf(desk.reader, dead), desk: deskOf(desk.desk, dead), actions: actionsOf(desk.actions, dead) };
 }
 
@@ -31,10 +42,12 @@ export function withStreamDeadLetters(desk: WholeDesk, workload: string, stream:
 class DeadEntries {
   readonly workload: string;
   readonly #stream: StreamDesk;
+  readonly #book: Book;
 
-  constructor(workload: string, stream: StreamDesk) {
+  constructor(workload: string, stream: StreamDesk, book: Book) {
     this.workload = workload;
     this.#stream = stream;
+    this.#book = book;
   }
 
   async find(tenant: string, id: string): Promise<DeliveryRow | null> {
@@ -42,12 +55,20 @@ class DeadEntries {
     return entry === null ? null : rowOf(this.workload, entry);
   }
 
-  redrive(tenant: string, id: string): Promise<boolean> {
-    return this.#stream.redrive(tenant, id);
-  }
-
-  discard(tenant: string, id: string): Promise<boolean> {
-    return this.#stream.discard(tenant, id);
+  /**
+   * Written down first, then done: nothing is done that nobody has written down, and whoever did not hear the answer repeats both. Of
+   * two who are at it at once both are written down, and one has done it. Null: it is not there.
+   */
+  async end(tenant: string, how: 'redrive' | 'discard', request: RedriveRequest | DiscardRequest): Promise<Amended | null> {
+    const { deliveryId: id } = request;
+    const entry = await this.#stream.get(tenant, id);
+    if (entry === null) return null;
+    await this.#book.store.accept([noteOf(this.workload, entry, how, request, this.#book.clock.now())]);
+    const changed = await this.#stream[how](tenant, id);
+    const { record, delivery } = rowOf(this.workload, entry);
+    const status = how === 'redrive' ? 'queued' : 'cancelled';
+    const ended: Delivery = { ...delivery, status, settledAt: how === 'redrive' ? null : delivery.settledAt };
+    return { record: { ...record, status, deliveries: [ended] }, changed };
   }
 
   /** Newest first, all that match. There are few: each is a message that somebody misses. */
@@ -103,20 +124,12 @@ function deskOf(desk: DeskReader, dead: DeadEntries): DeskReader {
 }
 
 function actionsOf(actions: DeskActions, dead: DeadEntries): DeskActions {
-  const ended = async (key: RecordKey, id: string, how: 'redrive' | 'discard'): Promise<Amended | null> => {
-    const row = await dead.find(key.tenant, id);
-    if (row === null) return null;
-    const changed = await dead[how](key.tenant, id);
-    const status = how === 'redrive' ? 'queued' : 'cancelled';
-    const delivery: Delivery = { ...row.delivery, status, settledAt: how === 'redrive' ? null : row.delivery.settledAt };
-    return { record: { ...row.record, status, deliveries: [delivery] }, changed };
-  };
   return {
     async redrive(key, request) {
-      return (await ended(key, request.deliveryId, 'redrive')) ?? present(key, dead, () => actions.redrive(key, request));
+      return (await dead.end(key.tenant, 'redrive', request)) ?? present(key, dead, () => actions.redrive(key, request));
     },
     async discard(key, request) {
-      return (await ended(key, request.deliveryId, 'discard')) ?? present(key, dead, () => actions.discard(key, request));
+      return (await dead.end(key.tenant, 'discard', request)) ?? present(key, dead, () => actions.discard(key, request));
     },
     resolveHeld: (key, request) => actions.resolveHeld(key, request),
   };
@@ -187,6 +200,44 @@ function newestFirst(a: DeliveryRow, b: DeliveryRow): number {
 function isBehind({ settledAt, id }: Delivery, after: { readonly settledAt: number; readonly id: string }): boolean {
   const at = settledAt ?? 0;
   return at < after.settledAt || (at === after.settledAt && id < after.id);
+}
+
+/** One for each dead letter (it has a new place each time that it dies), action, and operation or person. */
+function noteOf(
+  workload: string,
+  { tenant, id, place, failure }: DeadEntry,
+  how: 'redrive' | 'discard',
+  request: RedriveRequest | DiscardRequest,
+  now: number,
+): Draft {
+  const { actor, operation = null } = request;
+  const said = 'reason' in request ? { reason: request.reason } : { note: request.note ?? null };
+  const event: RecordEvent = {
+    at: now,
+    name: how === 'redrive' ? 'redriven' : 'discarded',
+    rule: `desk.${how}`,
+    actor,
+    clock: 'worker',
+    deliveryId: id,
+    audit: true,
+    detail: { ...said, code: failure.code, operation },
+  };
+  return {
+    tenant,
+    id: uuidOf(hashOf('stream-desk', tenant, workload, place, id, how, operation ?? actor)),
+    workload,
+    principal: actor,
+    userId: null,
+    status: 'delivered',
+    priority: 'normal',
+    payload: null,
+    correlation: { requestId: '' },
+    fingerprint: hashOf(how),
+    createdAt: now,
+    dueAt: null,
+    deliveries: [],
+    events: [event],
+  };
 }
 
 function rowOf(workload: string, entry: DeadEntry): DeliveryRow {

@@ -1,3 +1,10 @@
+import type { ConversationKey, Receipt } from './messages.js';
+
+/** A receipt that was given just now, for the first time. */
+export interface ReceiptNews extends ConversationKey, Receipt {
+  readonly messageId: string;
+}
+
 /** What one process has learnt and the others had better know at once. */
 export type NewsItem =
   /** A provider's breaker opened (for `openMs` more milliseconds), or closed again. */
@@ -5,7 +12,9 @@ export type NewsItem =
   /** An inbox has a new item. */
   | { readonly kind: 'inbox'; readonly tenant: string; readonly userId: string }
   /** A conversation has a new message. */
-  | { readonly kind: 'conversation'; readonly tenant: string; readonly conversationId: string };
+  | { readonly kind: 'conversation'; readonly tenant: string; readonly conversationId: string }
+  /** Somebody has received or read a message of a conversation. */
+  | ({ readonly kind: 'receipt' } & ReceiptNews);
 
 /**
  * What the processes of a fleet tell each other as it happens. Nothing rests on it: what is lost on the way (or while

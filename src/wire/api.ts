@@ -104,8 +104,9 @@ export function createApi(parts: ApiParts): Server {
 /** Where there is no log, nothing is in it and nothing came of it. */
 function messageMounts({ messageParts, messages, stream }: ApiParts): readonly { readonly path: string; readonly router: Router }[] {
   const nobody = { get: () => Promise.resolve(null), find: () => Promise.resolve(null) };
-  const { accept, admission, conversations } = messageParts;
-  const router = messageRoutes({ accept, messages, log: stream?.log ?? nobody, desk: stream?.desk ?? nobody, admit: admission.admit });
+  const { accept, admission, conversations, received } = messageParts;
+  const { log = nobody, desk = nobody } = stream ?? {};
+  const router = messageRoutes({ accept, messages, log, desk, received, admit: admission.admit });
   return [
     { path: '/api/v1/messages', router },
     { path: '/api/messages', router },

@@ -7,12 +7,14 @@ import type { StreamSettings } from '../pipeline/stream-settings.js';
 import type { Chance } from '../ports/chance.js';
 import type { Clock, Timer, Timers } from '../ports/clock.js';
 import type { ConversationKey } from '../ports/messages.js';
+import type { ReceiptNews } from '../ports/news.js';
 import type { StreamLog, StreamPorts } from '../ports/stream.js';
 import type { Fact, Watch } from '../ports/watch.js';
 import { armHandling, armStream } from '../runtime/stream-failpoints.js';
 import { type AcceptMessage, createAcceptMessage } from '../workloads/messages/accept.js';
 import { type ConversationStreams, createConversationStreams } from '../workloads/messages/conversation-streams.js';
 import { persistHandler } from '../workloads/messages/persist.js';
+import { receiptEvent } from '../workloads/messages/view.js';
 import type { Backends } from './backends.js';
 
 /** A dead owner's partitions are free after so long, whatever longer time other leases have. */
@@ -35,6 +37,8 @@ interface MessageParts {
 export interface Messages {
   readonly accept: AcceptMessage;
   readonly conversations: ConversationStreams;
+  /** Shows a receipt to everybody who listens to its conversation, in whatever process. */
+  readonly received: (receipt: ReceiptNews) => void;
   readonly admission: Admission;
   /** Null: there is no log. */
   readonly stream: StreamPorts | null;
@@ -70,6 +74,7 @@ export function createMessages(parts: MessageParts): Messages {
   return {
     accept,
     conversations,
+    received: receipts(backends, conversations),
     admission,
     stream,
     start() {
@@ -127,6 +132,18 @@ function arrivals({ news }: Backends, streams: ConversationStreams): (conversati
       streams.arrived({ tenant, conversationId });
       news?.tell({ kind: 'conversation', tenant, conversationId });
     }
+  };
+}
+
+/** A receipt is shown to those who listen when it is given. */
+function receipts({ news }: Backends, streams: ConversationStreams): (receipt: ReceiptNews) => void {
+  const show = (receipt: ReceiptNews): void => streams.announce(receipt, 'receipt', receiptEvent(receipt));
+  news?.hear((item) => {
+    if (item.kind === 'receipt') show(item);
+  });
+  return (receipt) => {
+    show(receipt);
+    news?.tell({ kind: 'receipt', ...receipt });
   };
 }
 

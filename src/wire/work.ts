@@ -46,7 +46,7 @@ interface WorkParts {
 export function createWork(parts: WorkParts) {
   const { config, backends, clock, timers, chance, watch, life } = parts;
   const { reader, people } = backends;
-  const whole = wholeDesk(backends, () => pipeline);
+  const whole = wholeDesk(backends, clock, () => pipeline);
   const streams = createInboxStreams({ inbox: backends.inbox, timers, most: config.inboxStreamsMax, pollMs: config.pollIntervalMs });
   const ways = createChannels({ ...parts, inbox: backends.inbox, arrived: arrivals(backends, streams), ownPort: () => life.port });
   const channels = armChannels(config.failpoint, ways.all);
@@ -77,14 +77,14 @@ export function createWork(parts: WorkParts) {
 }
 
 /** The desk with what is dead in the log of messages. The pipeline is put together after its workloads, of which the desk is one. */
-function wholeDesk({ reader, desk, stream }: Backends, pipeline: () => DeskActions): WholeDesk {
+function wholeDesk({ store, reader, desk, stream }: Backends, clock: Clock, pipeline: () => DeskActions): WholeDesk {
   const actions: DeskActions = {
     redrive: (key, request) => pipeline().redrive(key, request),
     discard: (key, request) => pipeline().discard(key, request),
     resolveHeld: (key, request) => pipeline().resolveHeld(key, request),
   };
   const records = { reader, desk, actions };
-  return stream === null ? records : withStreamDeadLetters(records, 'messages', stream.desk);
+  return stream === null ? records : withStreamDeadLetters(records, 'messages', stream.desk, { store, clock });
 }
 
 /** A new item is shown by the streams of this process at once, and by those of the others as soon as they hear of it. */

@@ -42,6 +42,11 @@ export interface EventStreams<Key, Place, Item> {
   open(key: Key, place: Place, target: StreamTarget, view: (item: Item) => object): void;
   /** There is something new of this key. */
   arrived(key: Key): void;
+  /**
+   * Shows those who listen now an event that has no place: nobody resumes from it, and it is not shown again. A client that is behind
+   * with reading does not get it.
+   */
+  announce(key: Key, event: string, data: object): void;
   /** Ends all, and takes no more: clients reconnect to whoever serves next, with the last id that they have seen. */
   end(): void;
 }
@@ -101,6 +106,13 @@ class Streams<Key, Place extends string | number, Item> implements EventStreams<
     for (const stream of this.#byName.get(this.#source.nameOf(key)) ?? []) stream.look();
   }
 
+  announce(key: Key, event: string, data: object): void {
+    const streams = this.#byName.get(this.#source.nameOf(key));
+    if (streams === undefined) return;
+    const text = `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+    for (const stream of streams) stream.announce(text);
+  }
+
   end(): void {
     this.#ended = true;
     this.#beat?.cancel();
@@ -154,6 +166,10 @@ class Stream<Key, Place extends string | number, Item> {
     this.#looking = true;
     // Where the store fails, the client comes again, and hears there what is the matter.
     this.#pump().catch(() => this.end());
+  }
+
+  announce(text: string): void {
+    if (!this.#closed && !this.target.writableNeedDrain) this.target.write(text);
   }
 
   beat(): void {

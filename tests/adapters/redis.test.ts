@@ -20,6 +20,15 @@ afterAll(() => stage.end());
 
 describe('News', () => {
   const OPEN: NewsItem = { kind: 'breaker', name: 'smtp', state: 'open', openMs: 500 };
+  const RECEIPT: NewsItem = {
+    kind: 'receipt',
+    tenant: 't',
+    conversationId: 'c',
+    messageId: 'm',
+    userId: 'u',
+    state: 'read',
+    at: 5,
+  };
   const ARRIVED: NewsItem = { kind: 'inbox', tenant: 'default', userId: 'u1' };
 
   /** Both hear, and are known to listen: what one tells has come to the other. */
@@ -74,10 +83,12 @@ describe('News', () => {
     ['of an unknown kind', JSON.stringify({ from: 'you', item: { kind: 'weather' } })],
     ['without its name', JSON.stringify({ from: 'you', item: { ...OPEN, name: 7 } })],
     ['of an unknown state', JSON.stringify({ from: 'you', item: { ...OPEN, state: 'ajar' } })],
+    ['a receipt of a state that there is not', JSON.stringify({ from: 'you', item: { ...RECEIPT, state: 'eaten' } })],
+    ['a receipt of nobody', JSON.stringify({ from: 'you', item: { ...RECEIPT, userId: 7 } })],
     ['too long', JSON.stringify({ from: 'you', item: { ...OPEN, name: 'x'.repeat(5000) } })],
   ])('is ignored where it is %s', (_what, text) => {
     expect(readNews(text, 'me')).toBeNull();
-    expect(readNews(JSON.stringify({ from: 'you', item: OPEN }), 'me')).toEqual(OPEN);
+    for (const item of [OPEN, RECEIPT]) expect(readNews(JSON.stringify({ from: 'you', item }), 'me')).toEqual(item);
   });
 });
 

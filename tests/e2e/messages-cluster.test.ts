@@ -3,7 +3,9 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { databaseOn } from '../adapters/mongo-harness.js';
 import { eventually, startApp, type TestApp } from '../support/app.js';
+import { openStream } from '../support/event-stream.js';
 import { describeWith, serverOrSkip } from '../support/servers/servers.js';
+import { messagesDeskSuite } from './messages-desk-suite.js';
 import { historyOf, message, messagesSuite, post, streamOf, untilStored } from './messages-suite.js';
 
 const [mongodb, rabbitmq, redis] = await Promise.all([serverOrSkip('mongodb'), serverOrSkip('rabbitmq'), serverOrSkip('redis')]);
@@ -25,6 +27,8 @@ describeWith(mongodb, 'With MongoDB', (mongo) => {
       });
 
       messagesSuite('Messages of a fleet', async () => fleet());
+
+      messagesDeskSuite('The desk and messages that are dead, of a fleet', async () => fleet());
 
       describe('Two processes', () => {
         const settings = fleet();
@@ -55,6 +59,21 @@ describeWith(mongodb, 'With MongoDB', (mongo) => {
           }
           const stored = await untilStored(apps[0], 'both', 30);
           expect(stored.map(({ content }) => content)).toEqual(Array.from({ length: 30 }, (_, n) => `${n}`));
+        });
+
+        it('show messages and receipts to those who listen to the other one', async () => {
+          const room = 'seen-elsewhere';
+          const listener = await openStream(`${apps[1].url}/api/v1/conversations/${room}/stream`);
+          try {
+            const id = await post(apps[0], message({ conversationId: room }));
+            await untilStored(apps[0], room, 1);
+            expect(await listener.events(1)).toMatchObject([{ event: 'message', data: { messageId: id } }]);
+            await apps[0].send('POST', `/api/v1/messages/${id}/receipts`, { userId: 'user_002', state: 'read' });
+            const [, receipt] = await listener.events(2);
+            expect(receipt).toMatchObject({ event: 'receipt', data: { messageId: id, userId: 'user_002', state: 'read' } });
+          } finally {
+            listener.close();
+          }
         });
 
         it('find the message in the stream of its partition, read by the group', async () => {

@@ -239,6 +239,25 @@ export function messagesSuite(title: string, settings: () => Promise<Readonly<Re
       expect((await app.get('/api/v1/conversations/live/stream?lastEventId=x')).status).toBe(400);
     });
 
+    it('shows those who listen to a conversation who receives and who reads, once each', async () => {
+      const id = await post(app, message({ conversationId: 'receipts-live', recipientIds: ['user_002'] }));
+      await untilStored(app, 'receipts-live', 1);
+      const listen = (conversation: string) => openStream(`${app.url}/api/v1/conversations/${conversation}/stream`);
+      const [stream, other] = [await listen('receipts-live'), await listen('another')];
+      open.push(stream, other);
+      const give = (state: string) => app.send('POST', `/api/v1/messages/${id}/receipts`, { userId: 'user_002', state });
+      const { body } = await give('delivered');
+      await give('delivered');
+      await give('read');
+      const events = await stream.events(2);
+      const data = { messageId: id, conversationId: 'receipts-live', userId: 'user_002' };
+      expect(events[0]).toEqual({ id: stream.lastEventId(), event: 'receipt', data: { ...data, state: 'delivered', at: body['at'] } });
+      expect(events[1]).toMatchObject({ event: 'receipt', data: { ...data, state: 'read' } });
+      await post(app, message({ conversationId: 'receipts-live', clientMessageId: 'r-live-2', content: 'Next' }));
+      expect((await stream.events(3))[2]).toMatchObject({ event: 'message', data: { content: 'Next' } });
+      expect(other.seen()).toEqual([]);
+    });
+
     it('accepts while it is paused, shows what waits as pending, and stores it when it goes on', async () => {
       expect((await app.send('POST', '/api/v1/streams/messages/pause')).body).toMatchObject({ paused: true });
       // A beat tells every owner of it.

@@ -5,9 +5,12 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, startApp, type TestApp } from '../support/app.js';
 import { type FrozenBuild, freezeBuild } from '../support/frozen-build.js';
 import { startServer } from '../support/server-process.js';
+import { messagesDeskSuite } from './messages-desk-suite.js';
 import { historyOf, message, messagesSuite, post, streamOf, untilStored } from './messages-suite.js';
 
 messagesSuite('Messages on the embedded store', async () => ({}));
+
+messagesDeskSuite('The desk and messages that are dead, on the embedded store', async () => ({}));
 
 describe('Messages without consumers', () => {
   let dataDir: string;

@@ -7,7 +7,7 @@ import { GROUPS } from '../../verify/checks.js';
 import { judge, notOn, type Verdict } from '../../verify/judge.js';
 import { lyingWorld } from './lying-world.js';
 
-const OF_STREAMS = ['ENV-17', 'ENV-18', 'ENV-19', 'ENV-20', 'ENV-21'];
+const OF_STREAMS = ['ENV-16', 'ENV-17', 'ENV-18', 'ENV-19', 'ENV-20', 'ENV-21'];
 /** Checks of the program's own settings, and of this Node: no world can lie to them; tests/config plants their faults. */
 const OF_THE_PROGRAM = new Set(['ENV-03', 'X-13', 'ENV-13', 'X-01', 'ENV-26', 'SEC-01', 'X-38', ...OF_STREAMS]);
 

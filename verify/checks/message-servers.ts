@@ -1,32 +1,68 @@
-import { type Check, same } from '../check.js';
+import { type Check, hold, same } from '../check.js';
 import { BEAT_MS, history, message, PARTITIONS, post, STREAM, type Stored, stored, type View } from '../message.js';
+import { askRedis, streamOf } from '../message-redis.js';
 import { fresh } from '../notify.js';
+import { allMetrics, metricsIn, metricsText } from '../reading.js';
 import type { World } from '../world.js';
 
 /** A repeat is remembered for so long in servers of a check's own, so that a check can outlive it. */
 const BRIEF = { IDEMPOTENCY_TTL_MS: '1000' };
 const FORGOTTEN_MS = 1_200;
-const OWN = { on: ['embedded'], elsewhere: 'on a server of its own: measured with --target embedded' } as const;
+/** What a process of the same fleet must share with it. */
+const SHARED = ['MONGODB_URI', 'RABBITMQ_URL', 'REDIS_URL', 'REDIS_KEY_PREFIX', 'JWT_SECRET'];
 
-/** What remembers the key is gone after a second here: the store alone keeps it from being stored twice. */
-async function cacheLost(world: World): Promise<string> {
+/** Where a check has its messages: a server of its own, embedded, or the fleet that is measured. */
+interface Stage {
+  /** Empty: the front of the fleet. */
+  readonly url: string;
+  /** What remembers the key of this message is gone: the store alone keeps it from being stored twice. */
+  forget(conversation: unknown, messageId: string): Promise<void>;
+  /** By how much a counter has risen since; null: there is none. Of a fleet, all its processes. */
+  rise(name: string, having?: string): Promise<number | null>;
+}
+
+async function stage(world: World): Promise<Stage> {
+  if (world.site.target !== 'embedded') {
+    const before = await allMetrics(world);
+    return {
+      url: '',
+      async forget(conversation, messageId) {
+        const key = `dedupe:{${await streamOf(world, conversation)}}:${messageId}`;
+        hold(/1/.test(await askRedis(world, ['DEL', key])), `${key} to be there`, 'nothing');
+      },
+      rise: async (name, having) => riseOf((await allMetrics(world))(name, having), before(name, having)),
+    };
+  }
   const { url } = await world.server(BRIEF);
+  const before = metricsIn(await metricsText(world, url));
+  return {
+    url,
+    forget: () => world.pause(FORGOTTEN_MS),
+    rise: async (name, having) => riseOf(metricsIn(await metricsText(world, url))(name, having), before(name, having)),
+  };
+}
+
+function riseOf(now: number | null, before: number | null): number | null {
+  return now === null ? null : now - (before ?? 0);
+}
+
+async function cacheLost(world: World): Promise<string> {
+  const { url, forget, rise } = await stage(world);
   const body = message();
   const first = await post(world, body, url);
   await stored(world, body['conversationId'], 1, url);
-  await world.pause(FORGOTTEN_MS);
+  await forget(body['conversationId'], first.messageId);
   same((await post(world, body, url)).messageId, first.messageId, 'the id after the cache has forgotten it');
-  await world.until(
-    'the repeat to be handled',
-    async () => (await counter(world, url, 'stream_consumer_processed_total{status="duplicate"}')) === 1,
-  );
+  const handled = async (): Promise<boolean> => ((await rise('stream_consumer_processed_total', 'status="duplicate"')) ?? 0) >= 1;
+  await world.until('the repeat to be handled', handled);
   same((await history(world, body['conversationId'], url)).length, 1, 'rows');
   return 'after the cache had forgotten the key: the same id, and no second row';
 }
 
 async function states(world: World): Promise<string> {
-  const { url } = await world.server(BRIEF);
+  const { url } = await stage(world);
   await world.expect(200, `${url}${STREAM}/pause`, { method: 'POST' });
+  world.atEnd(() => world.call(`${url}${STREAM}/resume`, { method: 'POST' }));
   await world.pause(BEAT_MS);
   const body = message();
   const { messageId } = await post(world, body, url);
@@ -37,11 +73,15 @@ async function states(world: World): Promise<string> {
   return 'pending while it waits, persisted once it is stored';
 }
 
+/** A fleet has its number back in the end. */
 async function repartition(world: World): Promise<string> {
-  const { url } = await world.server();
+  const { url } = await stage(world);
+  const { body: view } = await world.expect<View>(200, `${url}${STREAM}`);
+  hold(view.partitions >= PARTITIONS, `at least ${PARTITIONS} partitions`, view.partitions);
+  world.atEnd(() => moved(world, url, view.partitions));
   const conversationId = fresh('room');
   for (let n = 0; n < 5; n += 1) await post(world, message({ conversationId, content: String(n) }), url);
-  await world.call(`${url}${STREAM}/partitions`, { method: 'POST', body: { partitions: 2 * PARTITIONS } });
+  const moving = moved(world, url, 2 * view.partitions);
   for (let n = 5; n < 10; n += 1) await post(world, message({ conversationId, content: String(n) }), url);
   const all = await stored(world, conversationId, 10, url);
   same(
@@ -49,79 +89,132 @@ async function repartition(world: World): Promise<string> {
     Array.from({ length: 10 }, (_, n) => String(n)),
     'the conversation',
   );
-  const view = await world.until('the end of the move', async () => {
+  await moving;
+  return `${view.partitions} became ${2 * view.partitions} while a conversation went on, and its order held`;
+}
+
+async function moved(world: World, url: string, partitions: number): Promise<void> {
+  const { status } = await world.call(`${url}${STREAM}/partitions`, { method: 'POST', body: { partitions } });
+  hold(status < 300, `a change to ${partitions} partitions to begin`, status);
+  await world.until(`${partitions} partitions, and nothing moving`, async () => {
     const { body } = await world.expect<View>(200, `${url}${STREAM}`);
-    return body.moving === null ? body : null;
+    return body.moving === null && body.partitions === partitions;
   });
-  same(view.partitions, 2 * PARTITIONS, 'partitions');
-  return '16 became 32 while a conversation went on, and its order held';
 }
 
 async function deadLetters(world: World): Promise<string> {
-  const { url } = await world.server(BRIEF);
+  const { url, forget, rise } = await stage(world);
   const body = message();
   const { messageId } = await post(world, body, url);
   await stored(world, body['conversationId'], 1, url);
-  await world.pause(FORGOTTEN_MS);
+  await forget(body['conversationId'], messageId);
   await post(world, { ...body, content: 'Something else' }, url);
-  const dead = await world.until('a dead letter', async () => {
-    const page = await world.call<{ data: readonly { deliveryId: string }[] }>(`${url}/api/v1/dead-letters?workload=messages`);
-    return page.body.data[0];
+  const dead = `${url}/api/v1/dead-letters/${messageId}`;
+  const found = await world.until('a dead letter', async () => {
+    const answer = await world.call<{ deliveryId: string; workload: string }>(dead);
+    return answer.status === 200 ? answer.body : null;
   });
-  same(dead.deliveryId, messageId, 'the dead letter');
-  same(await counter(world, url, 'stream_dead_letter_total'), 1, 'stream_dead_letter_total');
+  world.atEnd(() => world.call(`${dead}?reason=verify`, { method: 'DELETE' }));
+  same([found.deliveryId, found.workload], [messageId, 'messages'], 'the dead letter');
+  hold(
+    ((await rise('stream_dead_letter_total')) ?? 0) >= 1,
+    'stream_dead_letter_total to have risen',
+    await rise('stream_dead_letter_total'),
+  );
   await post(world, { ...body, clientMessageId: fresh('message'), content: 'Next' }, url);
   await stored(world, body['conversationId'], 2, url);
   return 'another content under a key that only the store knows: a dead letter, and its conversation goes on';
 }
 
+/** Settings that make a server of a check's own one more API of the fleet; none where one process is measured. */
+export function memberOf({ site: { environment, target } }: World): Readonly<Record<string, string>> {
+  if (target === 'embedded') return {};
+  const shared = SHARED.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]] as const]));
+  return { ROLE: 'api', WORKER_ID: fresh('verify'), SINK: 'off', ...Object.fromEntries(shared) };
+}
+
 async function direct(world: World): Promise<string> {
-  const { url } = await world.server({ INGRESS_MODE: 'direct' });
+  const { url } = await world.server({ ...memberOf(world), INGRESS_MODE: 'direct' });
   const body = message();
   same((await post(world, body, url)).state, 'persisted', 'the state in the answer');
   same((await history(world, body['conversationId'], url)).length, 1, 'rows at once');
   same((await post(world, body, url, 200)).idempotentHit, true, 'the repeat');
-  same(await counter(world, url, 'stream_enqueue_total'), 0, 'stream_enqueue_total');
+  same(metricsIn(await metricsText(world, url))('stream_enqueue_total'), 0, 'stream_enqueue_total');
   return 'stored before it was acknowledged; the repeat is 200; nothing went into the log';
 }
 
-async function counter(world: World, url: string, line: string): Promise<number> {
-  const { text } = await world.expect(200, `${url}/metrics/prometheus`);
-  const found = text.split('\n').find((each) => each.startsWith(`${line} `));
-  return Number(found?.slice(line.length + 1) ?? Number.NaN);
-}
-
 async function metrics(world: World): Promise<string> {
-  const { url } = await world.server();
+  const { url, rise } = await stage(world);
   const body = message();
   await post(world, body, url);
   await post(world, body, url, 200);
   await stored(world, body['conversationId'], 1, url);
-  const wanted = {
-    stream_enqueue_total: 1,
-    'stream_consumer_processed_total{status="success"}': 1,
-    stream_dead_letter_total: 0,
-    'idempotency_hit_total{operation="ingress"}': 1,
-    'stream_partition_lag{partition="0"}': 0,
-    stream_processing_duration_seconds_count: 1,
-  };
-  for (const [line, value] of Object.entries(wanted)) same(await counter(world, url, line), value, line);
-  return `${Object.keys(wanted).join(', ')} after one message and its repeat`;
+  const wanted = [
+    ['stream_enqueue_total', ''],
+    ['stream_consumer_processed_total', 'status="success"'],
+    ['idempotency_hit_total', 'operation="ingress"'],
+    ['stream_processing_duration_seconds_count', ''],
+  ] as const;
+  for (const [name, having] of wanted) {
+    // A consumer counts after it has stored; on a fleet others may be at it as well.
+    await world.until(`${name} to have risen by one`, async () => {
+      const by = (await rise(name, having)) ?? 0;
+      return url === '' ? by >= 1 : by === 1;
+    });
+  }
+  const lag = (await (url === '' ? allMetrics(world) : metricsIn(await metricsText(world, url))))('stream_partition_lag', 'partition="0"');
+  same(lag, 0, 'stream_partition_lag{partition="0"}');
+  hold((await rise('stream_dead_letter_total')) !== null, 'stream_dead_letter_total', 'no such metric');
+  return `${wanted.map(([name]) => name).join(', ')} rose by one message and its repeat; lag 0`;
 }
 
-/** Messages on servers of the checks' own, which may be set up as the row wants them. */
+/** Disabled and enabled again, stored directly, and the guard against a second row. */
+async function operated(world: World): Promise<string> {
+  const seen = [await states(world), await direct(world), await cacheLost(world)];
+  return seen.join('; ');
+}
+
+/** The streams, their group and the dead letters' are there, and a message is found where partition-of says. */
+async function inRedis(world: World): Promise<string> {
+  const body = message();
+  const { messageId } = await post(world, body);
+  await stored(world, body['conversationId'], 1);
+  const stream = await streamOf(world, body['conversationId']);
+  const entries = await askRedis(world, ['XREVRANGE', stream, '+', '-', 'COUNT', '100']);
+  hold(entries.includes(messageId), `the message in ${stream}`, entries);
+  const group = await askRedis(world, ['XINFO', 'GROUPS', stream]);
+  hold(group.includes('persistence-workers'), 'the group persistence-workers', group);
+  const letters = stream.replace(/stream:\d+$/, 'dlq');
+  const desk = await askRedis(world, ['XINFO', 'GROUPS', letters]);
+  hold(desk.includes('dlq-processors'), `the group dlq-processors of ${letters}`, desk);
+  for (let partition = 0; partition < PARTITIONS; partition += 1) {
+    const each = await askRedis(world, ['XINFO', 'GROUPS', stream.replace(/\d+$/, String(partition))]);
+    hold(each.includes('persistence-workers'), `the group of partition ${partition}`, each);
+  }
+  return `${messageId} in ${stream} of database 1, group persistence-workers in all ${PARTITIONS}; dlq-processors in ${letters}`;
+}
+
+const NEEDS_FLEET = 'needs the addresses of the fleet’s servers: measured with --target embedded and cluster';
+const NO_REDIS = 'embedded there is no Redis: measured with --target cluster or compose';
+
+/** Messages where a cache is lost, partitions change or consumers are paused: embedded on servers of the checks' own. */
 export const ON_MESSAGE_SERVERS: readonly Check[] = [
-  { id: 'DAT-04', ...OWN, run: cacheLost },
-  { id: 'DAT-07', ...OWN, run: states },
-  { id: 'MSG-06', ...OWN, run: deadLetters },
-  { id: 'MSG-09', ...OWN, run: direct },
-  { id: 'MSG-11', ...OWN, run: cacheLost },
-  { id: 'MSG-13', ...OWN, run: repartition },
-  { id: 'X-25', ...OWN, run: repartition },
-  { id: 'MET-05', ...OWN, run: metrics },
-  { id: 'MET-06', ...OWN, run: metrics },
-  { id: 'MET-07', ...OWN, run: metrics },
-  { id: 'MET-08', ...OWN, run: deadLetters },
-  { id: 'MET-09', ...OWN, run: metrics },
-  { id: 'MET-10', ...OWN, run: metrics },
+  { id: 'DAT-04', run: cacheLost },
+  { id: 'DAT-07', disturbs: true, run: states },
+  { id: 'DRL-10', on: ['embedded', 'cluster'], elsewhere: NEEDS_FLEET, disturbs: true, run: operated },
+  { id: 'MSG-01', disturbs: true, run: states },
+  { id: 'MSG-06', run: deadLetters },
+  { id: 'MSG-09', on: ['embedded', 'cluster'], elsewhere: NEEDS_FLEET, run: direct },
+  { id: 'MSG-11', run: cacheLost },
+  { id: 'MSG-13', disturbs: true, run: repartition },
+  { id: 'X-25', disturbs: true, run: repartition },
+  { id: 'MET-05', run: metrics },
+  { id: 'MET-06', run: metrics },
+  { id: 'MET-07', run: metrics },
+  { id: 'MET-08', run: deadLetters },
+  { id: 'MET-09', run: metrics },
+  { id: 'MET-10', run: metrics },
+  { id: 'CMD-13', on: ['cluster', 'compose'], elsewhere: NO_REDIS, run: inRedis },
+  { id: 'X-20', on: ['cluster', 'compose'], elsewhere: NO_REDIS, run: inRedis },
+  { id: 'X-26', on: ['cluster', 'compose'], elsewhere: NO_REDIS, run: inRedis },
 ];

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis as Client } from 'ioredis';
-import type { News, NewsItem } from '../../ports/news.js';
+import { RECEIPT_STATES } from '../../ports/messages.js';
+import type { News, NewsItem, ReceiptNews } from '../../ports/news.js';
 
 const CHANNEL = 'signalbox:news';
 /** Longer ones are nobody's of ours. */
@@ -42,11 +43,20 @@ export function readNews(text: string, origin: string): NewsItem | null {
   }
 }
 
-function itemOf({ kind, name, state, openMs, tenant, userId, conversationId }: Record<string, unknown>): NewsItem | null {
+function itemOf(item: Record<string, unknown>): NewsItem | null {
+  const { kind, name, state, openMs, tenant, userId, conversationId } = item;
+  if (kind === 'receipt') return receiptOf(item);
   if (kind === 'inbox' && typeof tenant === 'string' && typeof userId === 'string') return { kind, tenant, userId };
   if (kind === 'conversation' && typeof tenant === 'string' && typeof conversationId === 'string') return { kind, tenant, conversationId };
   const sound = typeof name === 'string' && typeof openMs === 'number' && openMs >= 0;
   return kind === 'breaker' && sound && (state === 'open' || state === 'closed') ? { kind, name, state, openMs } : null;
+}
+
+function receiptOf({ tenant, conversationId, messageId, userId, state: said, at }: Record<string, unknown>): NewsItem | null {
+  const state = RECEIPT_STATES.find((one) => one === said);
+  const texts = [tenant, conversationId, messageId, userId];
+  if (state === undefined || !texts.every((text) => typeof text === 'string') || !Number.isSafeInteger(at)) return null;
+  return { kind: 'receipt', tenant, conversationId, messageId, userId, state, at } as { readonly kind: 'receipt' } & ReceiptNews;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -6,6 +6,7 @@ import { identityOf } from '../../ingress/identity.js';
 import { parse } from '../../ingress/problem.js';
 import { correlationOf } from '../../ingress/request-id.js';
 import type { Message, MessageStore, ReceiptState } from '../../ports/messages.js';
+import type { ReceiptNews } from '../../ports/news.js';
 import type { StreamDesk, StreamLog } from '../../ports/stream.js';
 import type { AcceptMessage } from './accept.js';
 import { messageName, messageRequest, receiptRequest } from './schema.js';
@@ -16,6 +17,8 @@ interface Deps {
   readonly messages: Pick<MessageStore, 'get' | 'receipts' | 'receive'>;
   readonly log: Pick<StreamLog, 'find'>;
   readonly desk: Pick<StreamDesk, 'get'>;
+  /** Told of a receipt that was given for the first time. */
+  received(receipt: ReceiptNews): void;
   /** Throws when the backlog is full or the server is going down: then nothing is accepted. */
   admit(): void;
 }
@@ -46,6 +49,7 @@ export function messageRoutes(deps: Deps): Router {
     if (message.recipientIds.length > 0 && !message.recipientIds.includes(userId)) throw notForThem();
     const received = await messages.receive(tenant, id, { userId, state: state satisfies ReceiptState });
     if (received === null) throw nothing();
+    if (received.added) deps.received({ tenant, conversationId: message.conversationId, messageId: id, ...received.receipt });
     response.status(received.added ? 201 : 200).json({ messageId: id, ...receiptView(received.receipt), idempotentHit: !received.added });
   });
 

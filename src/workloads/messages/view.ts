@@ -1,4 +1,5 @@
 import type { Message, Receipt } from '../../ports/messages.js';
+import type { ReceiptNews } from '../../ports/news.js';
 import type { DeadEntry } from '../../ports/stream.js';
 import type { MessageAccepted } from './accept.js';
 
@@ -19,6 +20,11 @@ export function messageView(message: Message) {
 
 export function receiptView({ userId, state, at }: Receipt) {
   return { userId, state, at: iso(at) };
+}
+
+/** A receipt as a stream of its conversation shows it. */
+export function receiptEvent({ messageId, conversationId, ...receipt }: ReceiptNews) {
+  return { messageId, conversationId, ...receiptView(receipt) };
 }
 
 /** One message with what people say of it. */
