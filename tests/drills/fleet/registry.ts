@@ -12,6 +12,7 @@ import { slow } from './drills/slow.js';
 import { slowProvider } from './drills/slow-provider.js';
 import { storeDown } from './drills/store-down.js';
 import { storeRestart } from './drills/store-restart.js';
+import { streamConsumerCrash } from './drills/stream-consumer-crash.js';
 import { thunderingHerd } from './drills/thundering-herd.js';
 import { workerCrash } from './drills/worker-crash.js';
 import { zombie } from './drills/zombie.js';
@@ -28,7 +29,7 @@ import { zombie } from './drills/zombie.js';
  * - `offerOf` decides what is offered (see `offer` in `load.ts`), `settings` go to every process, `judge` looks at the
  *   evidence when all is at rest.
  */
-export const DRILLS: readonly Drill[] = [
+export const DRILLS: readonly Drill<unknown>[] = [
   workerCrash,
   zombie,
   storeRestart,
@@ -45,4 +46,5 @@ export const DRILLS: readonly Drill[] = [
   slowProvider,
   thunderingHerd,
   alert,
+  streamConsumerCrash,
 ];
