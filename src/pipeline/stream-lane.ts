@@ -137,7 +137,7 @@ class OpenLane implements Lane {
     if (this.#over) return null;
     const batch = await this.#deps.log.read(this.#hold, limit);
     if (batch === 'stale') {
-      this.#loseIt();
+      this.#loseIt('read');
       return null;
     }
     const { number, entries } = batch;
@@ -182,7 +182,7 @@ class OpenLane implements Lane {
       watch({ kind: 'stream-buried', count: dead.length, entries: dead.map(({ entry }) => entry) });
     }
     const settled = await this.#insist(() => log.settle(this.#hold, { batch, ...settlement }));
-    if (settled === 'stale') this.#loseIt();
+    if (settled === 'stale') this.#loseIt('settle');
     if (settled !== 'applied') return false;
     const { partition } = this.#hold;
     const reclaimed = entries.filter(({ deliveries }) => deliveries > 1).length;
@@ -243,7 +243,8 @@ class OpenLane implements Lane {
     return null;
   }
 
-  #loseIt(): void {
+  #loseIt(during: 'read' | 'settle'): void {
+    this.#deps.watch({ kind: 'stream-fenced', partition: this.#hold.partition, during });
     this.#lost.abort();
     this.#deps.stale(this.#hold);
   }
