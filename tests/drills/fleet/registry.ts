@@ -4,7 +4,9 @@ import { brokerRestart } from './drills/broker-restart.js';
 import { clockJump } from './drills/clock-jump.js';
 import { lostReply } from './drills/lost-reply.js';
 import { poison } from './drills/poison.js';
+import { rebalanceStorm } from './drills/rebalance-storm.js';
 import { redisRestart } from './drills/redis-restart.js';
+import { repartition } from './drills/repartition.js';
 import { reset } from './drills/reset.js';
 import { rollingRestart } from './drills/rolling-restart.js';
 import { scaleUpDown } from './drills/scale-up-down.js';
@@ -12,7 +14,12 @@ import { slow } from './drills/slow.js';
 import { slowProvider } from './drills/slow-provider.js';
 import { storeDown } from './drills/store-down.js';
 import { storeRestart } from './drills/store-restart.js';
+import { streamCacheFlush } from './drills/stream-cache-flush.js';
 import { streamConsumerCrash } from './drills/stream-consumer-crash.js';
+import { streamPoison, streamPoisonHold } from './drills/stream-poison.js';
+import { streamRedisRestart } from './drills/stream-redis-restart.js';
+import { streamStoreDown } from './drills/stream-store-down.js';
+import { streamZombie } from './drills/stream-zombie.js';
 import { thunderingHerd } from './drills/thundering-herd.js';
 import { workerCrash } from './drills/worker-crash.js';
 import { zombie } from './drills/zombie.js';
@@ -47,4 +54,12 @@ export const DRILLS: readonly Drill<unknown>[] = [
   thunderingHerd,
   alert,
   streamConsumerCrash,
+  streamZombie,
+  streamRedisRestart,
+  streamStoreDown,
+  rebalanceStorm,
+  streamPoison,
+  streamPoisonHold,
+  repartition,
+  streamCacheFlush,
 ];

@@ -25,7 +25,8 @@ export const zombie: Drill = {
     const seen: Cycle[] = [];
     cycles.set(stage, seen);
     await slowReceiver(stage);
-    await freezeInTurns(stage, ({ worker, from, to, rise }) =>
+    const look = async (): Promise<void> => undefined;
+    await freezeInTurns(stage, look, ({ worker, from, to, rise }) =>
       seen.push({ worker, from, to, fenced: rise('signalbox_fenced_total'), lost: rise('signalbox_leases_lost_total') }),
     );
     await fetch(`${stage.sink.httpUrl}/sink/behaviour`, { method: 'DELETE' });

@@ -16,12 +16,18 @@ export interface MessageBody {
 /** To conversations in turns, each with a sender of its own, who waits for the answer to one before sending the next. */
 export const messages: OfferOf = (index, { run }) => message(index, run);
 
-/** @param text ends the content */
-export function message(index: number, run: string, text = ''): Offer {
-  const number = index % CONVERSATIONS;
+interface How {
+  /** How many there are. */
+  readonly conversations?: number;
+  /** Ends the content. */
+  readonly text?: string;
+}
+
+export function message(index: number, run: string, { conversations = CONVERSATIONS, text = '' }: How = {}): Offer {
+  const number = index % conversations;
   const conversationId = `${run}-${number}`;
   const key = `${run}-m${index}`;
-  const content = `Message ${Math.floor(index / CONVERSATIONS)} of conversation ${number}${text}`;
+  const content = `Message ${Math.floor(index / conversations)} of conversation ${number}${text}`;
   const body: MessageBody = { conversationId, senderId: `sender_${number}`, content, clientMessageId: key };
   return { key, lane: conversationId, body: JSON.stringify(body), expected: [{ channel: 'stream', recipient: conversationId }] };
 }

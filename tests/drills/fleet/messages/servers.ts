@@ -17,7 +17,7 @@ export interface Row {
 }
 
 /** Asks the stream Redis itself, not the fleet. */
-export async function withStreams<T>({ servers }: Pick<Stage, 'servers'>, ask: (redis: Redis) => Promise<T>): Promise<T> {
+async function withStreams<T>({ servers }: Pick<Stage, 'servers'>, ask: (redis: Redis) => Promise<T>): Promise<T> {
   const redis = new Redis(servers.redis.uri, { db: STREAM_DB, lazyConnect: true, maxRetriesPerRequest: 0, retryStrategy: () => null });
   redis.on('error', () => undefined);
   try {
@@ -50,6 +50,17 @@ async function openIn(redis: Redis, stream: string): Promise<number> {
 
 function fieldsOf(flat: readonly (string | number)[]): ReadonlyMap<string, string | number> {
   return new Map(Array.from({ length: flat.length / 2 }, (_, n) => [String(flat[2 * n]), flat[2 * n + 1] ?? '']));
+}
+
+/** What it remembers of ids goes, as after an eviction. Gives how many keys went. */
+export function forgetRepeats(stage: Stage): Promise<number> {
+  return withStreams(stage, async (redis) => {
+    let forgotten = 0;
+    for await (const keys of redis.scanStream({ match: 'dedupe:*', count: 1_000 })) {
+      if (keys.length > 0) forgotten += await redis.unlink(...(keys as string[]));
+    }
+    return forgotten;
+  });
 }
 
 /** Every message that the store has, read past the program. */

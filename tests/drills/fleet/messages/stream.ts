@@ -33,20 +33,22 @@ export async function streamOfAny({ apis }: Stage): Promise<StreamStatus | null>
   return null;
 }
 
-/** How many partitions each has. */
-export function sharesOf({ depth }: StreamStatus): ReadonlyMap<string, number> {
-  const shares = new Map<string, number>();
-  for (const { owner } of depth) if (owner !== null && owner !== '') shares.set(owner, (shares.get(owner) ?? 0) + 1);
-  return shares;
+/** Whether each of these has its share of the partitions, give or take one, and nobody else has any. */
+export function isShared(status: StreamStatus | null, among: readonly string[]): boolean {
+  if (status === null) return false;
+  const owners = status.depth.map(({ owner }) => owner);
+  const shares = among.map((name) => owners.filter((owner) => owner === name).length);
+  const all = shares.reduce((sum, share) => sum + share, 0) === owners.length;
+  return all && Math.max(...shares) - Math.min(...shares) <= 1;
 }
 
-/** As an operator would. @throws Error where it is not taken */
-export async function order<T>({ apis }: Stage, path: string, body: object = {}): Promise<T> {
+/** As an operator or a sender would. @throws Error where it is not taken */
+export async function order<T>({ apis }: Stage, path: string, body: object | string = {}): Promise<T> {
   const api = apis.find((member) => member.running);
   const response = await fetch(`${api?.url}${path}`, {
     method: 'POST',
     headers: { ...keyHeaders(), 'content-type': 'application/json' },
-    body: JSON.stringify(body),
+    body: typeof body === 'string' ? body : JSON.stringify(body),
     signal: AbortSignal.timeout(ASK_MS),
   });
   if (!response.ok) throw new Error(`POST ${path}: ${response.status} ${await response.text()}`);
