@@ -118,7 +118,8 @@ async function beforeRedrive(stage: Stage, policy: Policy): Promise<void> {
 /** As a new version is brought out: one after the other. */
 async function putRight(stage: Stage): Promise<void> {
   for (const worker of stage.workers) {
-    await worker.stop();
+    const ended = await worker.stop();
+    if (ended?.code !== 0) stage.fail(`${worker.name} did not end in order: ${ended?.signal ?? `exit code ${ended?.code}`}`);
     await worker.start({ FAILPOINT: '' });
   }
 }

@@ -43,10 +43,11 @@ export const MESSAGE_WORK: Work<MessageFindings> = {
 };
 
 /** What must hold of messages whatever has happened to the fleet: a line for each thing that does not. */
-export function wrongWith({ audit, dead }: Pick<MessageFindings, 'audit' | 'dead'>): readonly string[] {
+export function wrongWith({ audit, dead, offers }: Pick<MessageFindings, 'audit' | 'dead' | 'offers'>): readonly string[] {
   const buried = new Set(dead.map(({ recordId }) => recordId));
+  const ended = new Set(offers.filter(({ recordId }) => buried.has(recordId ?? '')).map(({ key }) => key));
   return [
-    ...audit.lost.map((key) => `${key} was answered and is in no history`),
+    ...audit.lost.filter((key) => !ended.has(key)).map((key) => `${key} was answered and is in no history`),
     ...audit.doubled.map((id) => `${id} is there twice, or under another id than was answered`),
     ...audit.strangers.map((id) => `${id} was never sent, or not with this content`),
     ...audit.disordered.map((id) => `${id} stands behind one that was sent when it had been answered`),
