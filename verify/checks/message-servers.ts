@@ -117,7 +117,6 @@ export const ON_MESSAGE_SERVERS: readonly Check[] = [
   { id: 'MSG-09', ...OWN, run: direct },
   { id: 'MSG-11', ...OWN, run: cacheLost },
   { id: 'MSG-13', ...OWN, run: repartition },
-  { id: 'X-25', ...OWN, run: repartition },
   { id: 'MET-05', ...OWN, run: metrics },
   { id: 'MET-06', ...OWN, run: metrics },
   { id: 'MET-07', ...OWN, run: metrics },

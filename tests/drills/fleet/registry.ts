@@ -33,6 +33,7 @@ import { zombie } from './drills/zombie.js';
  *   `pause`, `resume`), `stage.proxies` the proxies of those named in `proxied` (`down`, `up`, `toxic`, `clear`).
  * - What is bad goes inside `stage.fault(name, allowedMs, …)`, so that times to recover are measured from its end, and e-mails
  *   held because of it are right; `stage.fail(…)` for what must not be; `stage.figure(…)` for the scorecard.
+ * - `work` is what the fleet is given to do, with its witnesses and its judge: notifications, unless it says otherwise.
  * - `offerOf` decides what is offered (see `offer` in `load.ts`), `settings` go to every process, `judge` looks at the
  *   evidence when all is at rest.
  */
