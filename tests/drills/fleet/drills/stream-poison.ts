@@ -68,10 +68,8 @@ function conversationOf({ body }: Pick<Offered, 'body'>): string {
 
 /** Until what has to be dead is; the load goes on. */
 async function allBuried(stage: Stage, policy: Policy): Promise<void> {
-  const expected = await (async () => {
-    await until(DEAD_WITHIN_MS, async () => stage.load.offers.filter(isMarked).length === POISONED);
-    return expectedDead(stage.load.offers, policy);
-  })();
+  await until(DEAD_WITHIN_MS, async () => stage.load.offers.filter(isMarked).length === POISONED);
+  const expected = expectedDead(stage.load.offers, policy);
   await until(DEAD_WITHIN_MS, async () => (await dead(stage)).length >= expected.size);
   for (const line of notAsExpected(await dead(stage), expected)) stage.fail(line);
   stage.figure('poisoned messages', POISONED);
