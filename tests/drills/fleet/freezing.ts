@@ -2,7 +2,7 @@ import type { Member, Metrics } from './member.js';
 import type { Stage } from './stage.js';
 
 /** Past the lease by so much: others have taken over by then, or are about to. */
-const PAST_MS = 1_500;
+export const PAST_MS = 1_500;
 /** So long after it goes on the worker has learnt of every lease that it lost. */
 export const LEARNT_MS = 1_200;
 

@@ -111,7 +111,7 @@ describe('The judges of single drills of messages', () => {
   test('find a zombie that did not notice, and a drill without any', () => {
     expect(unnoticed([cycle])).toEqual([]);
     expect(unnoticed([cycle, { ...cycle, refused: 0, lost: 0 }])).toEqual([expect.stringContaining('worker-1 did not notice')]);
-    expect(unnoticed([{ ...cycle, taken: 0, refused: 0 }])).toHaveLength(2);
+    expect(unnoticed([{ ...cycle, taken: 0, refused: 0 }])).toEqual([expect.stringContaining('has shown nothing')]);
   });
 
   test('find a repeat that was told another id, and a cache that forgot nothing', () => {
