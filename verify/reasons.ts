@@ -74,7 +74,6 @@ export const REASONS: Readonly<Record<string, string>> = {
   'MET-15': 'business metrics come with their dashboard',
   'MSG-05': 'measured by npm test: tests/e2e/messages.test.ts',
   'MSG-10': SOAK,
-  'MSG-14': 'measured by npm test: tests/contracts/stream-contract.ts',
   'POS-': POSITIONS,
   'QLT-01': 'measured by .ci/run',
   'QLT-02': PERSON,

@@ -120,11 +120,11 @@ export const WORK = {
     kind: optional(
       text(
         'poison, or a failpoint and how often it is passed before it kills, e.g. after-send:17',
-        /^(poison|(before|after)-[a-z]+(:[1-9]\d{0,8})?)$/,
+        /^(poison|(before|after)-[a-z]+(:[1-9]\d{0,8}(:stop)?)?)$/,
       ),
     ),
     default: null,
     defaultText: 'none',
-    doc: 'For drills only, refused in production: kills this process with SIGKILL when it passes the named moment (before-accept, after-accept, before-publish, after-publish, after-claim, after-intent, after-send, before-outcome, after-outcome, before-ack or after-ack) for the n-th time. poison: handling throws, exits, kills, hangs or blocks where the recipient, or a message, holds poison-throws, poison-exits, poison-kills, poison-hangs or poison-blocks-MS.',
+    doc: 'For drills only, refused in production: kills this process with SIGKILL when it passes the named moment (before-accept, after-accept, before-publish, after-publish, after-claim, after-intent, after-send, before-outcome, after-outcome, before-ack or after-ack) for the n-th time; with :stop behind the number it stops it with SIGSTOP instead. poison: handling throws, exits, kills, hangs or blocks where the recipient, or a message, holds poison-throws, poison-exits, poison-kills, poison-hangs or poison-blocks-MS.',
   }),
 };

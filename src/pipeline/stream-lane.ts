@@ -1,13 +1,12 @@
-import { SignalboxError } from '../errors.js';
 import type { Chance } from '../ports/chance.js';
 import type { Clock, Timers } from '../ports/clock.js';
-import type { Failure } from '../ports/record.js';
 import type { Batch, Hold, StreamDesk, StreamEntry, StreamLog } from '../ports/stream.js';
 import type { Watch } from '../ports/watch.js';
 import type { Company } from './company.js';
 import type { Pace } from './pace.js';
 import { backoffMs } from './retry.js';
-import type { EntryOutcome, StreamHandler } from './stream-handler.js';
+import type { StreamHandler } from './stream-handler.js';
+import { type Attempt, outcomesOf } from './stream-outcomes.js';
 import type { StreamSettings } from './stream-settings.js';
 import { laneOf, settlementOf } from './stream-settlement.js';
 
@@ -74,6 +73,7 @@ class OpenLane implements Lane {
   readonly #deps: LaneDeps;
   readonly #hold: Hold;
   readonly #lost = new AbortController();
+  readonly #attempt: Attempt;
   readonly #ended: Promise<void>;
   #waiting: AbortController | undefined;
   #woken = false;
@@ -87,6 +87,14 @@ class OpenLane implements Lane {
   constructor(deps: LaneDeps, hold: Hold) {
     this.#deps = deps;
     this.#hold = hold;
+    this.#attempt = {
+      handle: deps.handle,
+      watch: deps.watch,
+      maxDeliveries: deps.settings.maxDeliveries,
+      signal: this.#lost.signal,
+      over: () => this.#over,
+      pause: (failures) => this.#pause(failures),
+    };
     this.#ended = this.#run();
   }
 
@@ -174,7 +182,7 @@ class OpenLane implements Lane {
 
   #handed(batch: Batch | 'stale'): Batch | null {
     if (batch !== 'stale') return batch;
-    this.#loseIt();
+    this.#loseIt('read');
     return null;
   }
 
@@ -203,7 +211,7 @@ class OpenLane implements Lane {
 
   /** @param on with the settlement the next batch may be asked for */
   async #handleAndSettle(batch: number, entries: readonly StreamEntry[], on: boolean): Promise<Worked> {
-    const outcomes = await this.#outcomesOf(entries);
+    const outcomes = await outcomesOf(entries, this.#attempt);
     if (outcomes === null || this.#lost.signal.aborted) return CUT_SHORT;
     const { settings, chance, desk, log, watch } = this.#deps;
     const { settlement, dead, retried } = settlementOf(entries, outcomes, settings, chance);
@@ -216,7 +224,7 @@ class OpenLane implements Lane {
     const answer = await this.#insist<Batch | 'applied' | 'stale'>(() =>
       readsOn ? log.read(this.#hold, settings.batchSize, settled) : log.settle(this.#hold, settled),
     );
-    if (answer === 'stale') this.#loseIt();
+    if (answer === 'stale') this.#loseIt('settle');
     if (answer === 'stale' || answer === null) return CUT_SHORT;
     const { partition } = this.#hold;
     const reclaimed = entries.filter(({ deliveries }) => deliveries > 1).length;
@@ -227,44 +235,6 @@ class OpenLane implements Lane {
   /** Not past whoever wants to be alone in this process. */
   #mayReadOn(): boolean {
     return !this.#over && !this.#deps.paused() && !this.#deps.company.crowded;
-  }
-
-  /** Null: it was cut short, and nothing is known. */
-  async #outcomesOf(entries: readonly StreamEntry[]): Promise<readonly EntryOutcome[] | null> {
-    const { handle, watch, settings } = this.#deps;
-    const { signal } = this.#lost;
-    const worn = entries.filter(({ deliveries }) => deliveries > settings.maxDeliveries);
-    // A suspect is alone, so this is about all or nothing of the batch.
-    if (worn.length === entries.length) return entries.map(() => ({ kind: 'dead', failure: WORN_OUT }));
-    for (let failures = 1; ; failures += 1) {
-      try {
-        return await handle(entries, signal);
-      } catch (error) {
-        if (signal.aborted) return null;
-        watch({ kind: 'trouble', where: 'stream.handle', error });
-        if (!(error instanceof SignalboxError) || !error.retryable) return this.#apart(entries);
-        if (this.#over) return null;
-        await this.#pause(failures);
-        if (this.#over) return null;
-      }
-    }
-  }
-
-  /** The handler failed over one of them: over which, each shows alone. Behind a failed one of a key nothing is tried. */
-  async #apart(entries: readonly StreamEntry[]): Promise<readonly EntryOutcome[] | null> {
-    const outcomes: EntryOutcome[] = [];
-    const failed: EntryOutcome = { kind: 'retry', failure: HANDLER_FAILED };
-    if (entries.length === 1) return [failed];
-    const stuck = new Set<string>();
-    for (const entry of entries) {
-      const lane = laneOf(entry);
-      const alone = stuck.has(lane) ? [failed] : await this.#outcomesOf([entry]);
-      if (alone === null) return null;
-      const [outcome = failed] = alone;
-      if (outcome.kind !== 'done') stuck.add(lane);
-      outcomes.push(outcome);
-    }
-    return outcomes;
   }
 
   /** Again and again until it is answered; null: the partition was lost meanwhile. */
@@ -282,7 +252,8 @@ class OpenLane implements Lane {
     return null;
   }
 
-  #loseIt(): void {
+  #loseIt(during: 'read' | 'settle'): void {
+    this.#deps.watch({ kind: 'stream-fenced', partition: this.#hold.partition, during });
     this.#lost.abort();
     this.#deps.stale(this.#hold);
   }
@@ -319,6 +290,3 @@ class OpenLane implements Lane {
 function isSuspect({ deliveries }: StreamEntry): boolean {
   return deliveries >= SUSPECT_FROM;
 }
-
-const WORN_OUT: Failure = { code: 'claims_exhausted', message: 'It was handed out again and again, and nobody lived to settle it.' };
-const HANDLER_FAILED: Failure = { code: 'handler_failed', message: 'Handling it failed in a way that nobody expected.' };

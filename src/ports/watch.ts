@@ -46,6 +46,8 @@ export type StreamFact =
     }
   /** `lost`: its lease was refused, or may have run out. `stopped`: it was given up in order. */
   | { readonly kind: 'partition'; readonly partition: number; readonly state: 'started' | 'stopped' | 'lost' }
+  /** The log gave nothing out, or settled nothing: the partition had passed to another owner. */
+  | { readonly kind: 'stream-fenced'; readonly partition: number; readonly during: 'read' | 'settle' }
   /** What became of a batch of stream entries, in numbers; `reclaimed`: those that somebody had been given before and never settled. */
   | {
       readonly kind: 'stream-settled';
@@ -61,6 +63,7 @@ const STREAM_FACTS: ReadonlySet<string> = new Set([
   'message-accepted',
   'messages-handled',
   'partition',
+  'stream-fenced',
   'stream-settled',
   'stream-buried',
 ] satisfies StreamFact['kind'][]);

@@ -55,13 +55,18 @@ function killSelf(): void {
   process.kill(process.pid, 'SIGKILL');
 }
 
+/** SIGSTOP to ourselves: nothing happens any more until somebody sends SIGCONT, and then the next step is taken as if no time had passed. */
+function stopSelf(): void {
+  process.kill(process.pid, 'SIGSTOP');
+}
+
 /**
- * Reads `name` or `name:n` and gives what ends the process at the n-th pass of that moment; null where nothing is to
- * be armed. @throws SignalboxError for a name that is none
+ * Reads `name` or `name:n` and gives what ends the process at the n-th pass of that moment, or with `name:n:stop` what stops it there;
+ * null where nothing is to be armed. @throws SignalboxError for a name that is none
  */
-export function fuse(spec: string | null, die: () => void = killSelf): Hit | null {
+export function fuse(spec: string | null, kill: () => void = killSelf, stop: () => void = stopSelf): Hit | null {
   if (spec === null || spec === POISON) return null;
-  const [text, times = '1'] = spec.split(':');
+  const [text, times = '1', how] = spec.split(':');
   const fatal = FAILPOINTS.find((name) => name === text);
   if (fatal === undefined)
     throw new SignalboxError('invalid-request', `FAILPOINT: ${text} is none of ${[...FAILPOINTS, POISON].join(', ')}`);
@@ -69,7 +74,7 @@ export function fuse(spec: string | null, die: () => void = killSelf): Hit | nul
   return (name) => {
     if (name !== fatal) return;
     left -= 1;
-    if (left === 0) die();
+    if (left === 0) (how === 'stop' ? stop : kill)();
   };
 }
 

@@ -71,6 +71,9 @@ function logStreamFact(log: Log, fact: StreamFact): void {
     case 'partition':
       logPartition(log, fact);
       return;
+    case 'stream-fenced':
+      log.warn({ partition: fact.partition, during: fact.during }, `Partition ${fact.partition}: refused, it has passed on`);
+      return;
     case 'stream-buried':
       for (const { id, tenant, partition } of fact.entries) log.warn({ messageId: id, tenant, partition }, 'dead letter of the stream');
       return;

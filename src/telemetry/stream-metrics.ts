@@ -25,6 +25,18 @@ export function streamMetrics(registry: Registry, shared: Shared): (fact: Stream
     registers,
   });
   const dead = new Counter({ name: 'stream_dead_letter_total', help: 'Messages that became dead letters.', registers });
+  const fenced = new Counter({
+    name: 'stream_fenced_total',
+    help: 'Reads and settlements that the log refused because the partition had passed to another owner.',
+    labelNames: ['during'],
+    registers,
+  });
+  const partitions = new Counter({
+    name: 'stream_partitions_total',
+    help: 'Partitions that this process has taken, given up in order, or lost.',
+    labelNames: ['state'],
+    registers,
+  });
   const seconds = new Histogram({
     name: 'stream_processing_duration_seconds',
     help: 'How long it took to store the batch that a message was in.',
@@ -39,6 +51,8 @@ export function streamMetrics(registry: Registry, shared: Shared): (fact: Stream
   });
   // A counter that appears with its first event has not risen, for whoever asks by how much it rose.
   for (const status of RESULTS) processed.inc({ status }, 0);
+  for (const during of ['read', 'settle']) fenced.inc({ during }, 0);
+  for (const state of ['started', 'stopped', 'lost']) partitions.inc({ state }, 0);
   const accepted = ({ outcome, path }: Extract<StreamFact, { kind: 'message-accepted' }>): void => {
     shared.accepted.inc({ workload: 'messages', outcome });
     if (outcome === 'repeat') shared.idempotencyHits.inc({ operation: 'ingress' });
@@ -56,6 +70,8 @@ export function streamMetrics(registry: Registry, shared: Shared): (fact: Stream
     if (fact.kind === 'message-accepted') accepted(fact);
     else if (fact.kind === 'messages-handled') handled(fact);
     else if (fact.kind === 'stream-buried') dead.inc(fact.count);
+    else if (fact.kind === 'stream-fenced') fenced.inc({ during: fact.during });
+    else if (fact.kind === 'partition') partitions.inc({ state: fact.state });
   };
 }
 

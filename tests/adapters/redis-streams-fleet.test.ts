@@ -95,6 +95,30 @@ describe('Owners of a stream on Redis', () => {
     allInOrder(210);
   });
 
+  test('settle nothing of a partition that has passed on while they handled it, and say that it was refused', async () => {
+    const partition = partitionOf('conversation-0', 16);
+    let passed = (): void => undefined;
+    const passing = new Promise<void>((resolve) => {
+      passed = resolve;
+    });
+    fleet.handle = async (entries) => {
+      // As when we had been frozen for longer than our lease.
+      await admin.hset(`lease:{msg:stream:${partition}}`, 'owner', 'another', 'until', String(Date.now() + 1_000));
+      await admin.hincrby(`lease:{msg:stream:${partition}}`, 'fence', 1);
+      passed();
+      fleet.handle = async (again) => again.map(() => ({ kind: 'done' }));
+      return entries.map(() => ({ kind: 'done' }));
+    };
+    const member = await fleet.join('w1');
+    await fleet.until(() => member.owns.size === 16);
+    await member.streams.log.append([draft(0)]);
+    await passing;
+    await fleet.until(() => member.facts.some((fact) => fact.kind === 'stream-fenced' && fact.during === 'settle'));
+    expect((await member.streams.log.depth())[partition]).toMatchObject({ pending: 1, lag: 0 });
+    await fleet.until(() => fleet.handled.length === 2);
+    expect(fleet.handled[1]).toMatchObject({ id: 'm00000', deliveries: 2 });
+  });
+
   test('wait for a handler whose store is away, as long as it takes, and no attempt is counted', async () => {
     let away = true;
     let tries = 0;

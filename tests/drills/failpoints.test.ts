@@ -23,9 +23,12 @@ describe('The setting FAILPOINT', () => {
     expect(() => loadConfig({ ...PRODUCTION, FAILPOINT: 'after-send' })).toThrow(/FAILPOINT: would kill this process/);
   });
 
-  test.each(['after-send:0', 'after-send:x', 'send', 'after-send:1:2'])('is refused where it cannot be read: %s', (text) => {
-    expect(() => loadConfig({ FAILPOINT: text })).toThrow(/^FAILPOINT: /);
-  });
+  test.each(['after-send:0', 'after-send:x', 'send', 'after-send:1:2', 'after-send:stop'])(
+    'is refused where it cannot be read: %s',
+    (text) => {
+      expect(() => loadConfig({ FAILPOINT: text })).toThrow(/^FAILPOINT: /);
+    },
+  );
 
   test('is refused by name where there is no such moment', () => {
     expect(() => fuse('after-lunch')).toThrow(/FAILPOINT: after-lunch is none of before-accept, /);
@@ -44,6 +47,18 @@ describe('A fuse', () => {
       return deaths;
     });
     expect(seen).toEqual([0, 0, 1, 1]);
+  });
+
+  test('stops the process instead of killing it where that is asked for', () => {
+    const happened: string[] = [];
+    const spec = loadConfig({ FAILPOINT: 'before-ack:2:stop' }).failpoint;
+    const hit = fuse(
+      spec,
+      () => happened.push('killed'),
+      () => happened.push('stopped'),
+    );
+    for (let pass = 0; pass < 3; pass += 1) hit?.('before-ack');
+    expect(happened).toEqual(['stopped']);
   });
 
   test('that is not set changes nothing: the very same ports and channels come back', () => {

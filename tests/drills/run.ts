@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
 import { EMBEDDED } from './embedded.js';
 import { type Drill, SCALE } from './fleet/drill.js';
+import { NOTIFICATIONS } from './fleet/notifications.js';
 import { type Performed, perform } from './fleet/perform.js';
 import { DRILLS } from './fleet/registry.js';
 import { scorecard } from './fleet/scorecard.js';
 
 const FLAGS = {
-  rate: [5000, 'new notifications a second'],
+  rate: [5000, 'new notifications or messages a second'],
   seconds: [3600, 'how long the fault lasts, where it is one that lasts'],
   cycles: [10_000, 'how often it happens, where it happens again'],
   apis: [20, 'API processes'],
@@ -103,7 +104,7 @@ function whole(flag: string, text: string, max: number): number {
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
-async function one(drill: Drill, { given, seed, parent, json }: Arguments): Promise<Performed | null> {
+async function one(drill: Drill<unknown>, { given, seed, parent, json }: Arguments): Promise<Performed | null> {
   const { lease, items: _items, kills: _kills, ...scale } = given;
   const options = { ...SCALE, ...drill.scale, ...scale, ...(lease === undefined ? {} : { leaseMs: lease }), seed, parent };
   if (!json) say(`${drill.name}: ${drill.about}\n--seed ${seed}`);
@@ -112,6 +113,7 @@ async function one(drill: Drill, { given, seed, parent, json }: Arguments): Prom
       ...options,
       settings: drill.settings ?? {},
       proxied: drill.proxied ?? [],
+      work: drill.work ?? NOTIFICATIONS,
       ...(drill.offerOf === undefined ? {} : { offerOf: drill.offerOf }),
       say: json ? () => {} : say,
     });

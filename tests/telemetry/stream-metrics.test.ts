@@ -52,6 +52,15 @@ describe('The metrics of the message log', () => {
     expect(await samples(metrics, 'stream_accept_to_stored_seconds_sum')).toEqual(['0.5']);
   });
 
+  it('count what the log refused because the partition had passed on, and partitions that came and went', async () => {
+    const metrics = createMetrics();
+    metrics.count({ kind: 'stream-fenced', partition: 3, during: 'settle' });
+    metrics.count({ kind: 'partition', partition: 3, state: 'lost' });
+    metrics.count({ kind: 'partition', partition: 4, state: 'started' });
+    expect(await samples(metrics, 'stream_fenced_total')).toEqual(['{during="read"} 0', '{during="settle"} 1']);
+    expect(await samples(metrics, 'stream_partitions_total')).toEqual(['{state="started"} 1', '{state="stopped"} 0', '{state="lost"} 1']);
+  });
+
   it('show the lag of each partition, by one question a scrape, and nothing while nobody answers', async () => {
     let asked = 0;
     let away = false;

@@ -54,7 +54,7 @@ async function passed(world: World, names: readonly string[]): Promise<string> {
     hold(result.failures.length === 0, `the drill ${name} to pass`, result.failures);
     hold(result.report.balance.accepted > 0, `the drill ${name} to have had work`, result.report);
     seen.push(
-      `${name} passed ${at.slice(0, 16)} at ${commit} (${result.report.balance.accepted} deliveries, ${Math.round(result.tookMs / 1000)} s)`,
+      `${name} passed ${at.slice(0, 16)} at ${commit} (${result.report.balance.accepted} accepted, ${Math.round(result.tookMs / 1000)} s)`,
     );
   }
   return seen.join('; ');
@@ -75,4 +75,6 @@ export const DRILLED: readonly Check[] = [
   drilled('DRL-08', 'broker-restart'),
   drilled('X-11', 'worker-crash', 'zombie'),
   drilled('X-14', 'broker-restart'),
+  drilled('MSG-14', 'stream-consumer-crash', 'stream-zombie'),
+  drilled('X-25', 'repartition'),
 ];

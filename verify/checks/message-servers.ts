@@ -207,7 +207,6 @@ export const ON_MESSAGE_SERVERS: readonly Check[] = [
   { id: 'MSG-09', on: ['embedded', 'cluster'], elsewhere: NEEDS_FLEET, run: direct },
   { id: 'MSG-11', run: cacheLost },
   { id: 'MSG-13', disturbs: true, run: repartition },
-  { id: 'X-25', disturbs: true, run: repartition },
   { id: 'MET-05', run: metrics },
   { id: 'MET-06', run: metrics },
   { id: 'MET-07', run: metrics },

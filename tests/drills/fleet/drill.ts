@@ -1,9 +1,10 @@
 import type { Findings } from './evidence.js';
 import type { OfferOf } from './load.js';
 import type { Scale, ServerName, Stage } from './stage.js';
+import type { Work } from './work.js';
 
-/** One drill: a fleet under load, something bad, and what must hold besides what must always hold. */
-export interface Drill {
+/** One drill: a fleet under load, something bad, and what must hold besides what must always hold. `F`: what its work finds out. */
+export interface Drill<F = Findings> {
   /** As on the command line. */
   readonly name: string;
   /** One line for `--help`, and what its figures mean. */
@@ -14,12 +15,14 @@ export interface Drill {
   readonly settings?: Readonly<Record<string, string>>;
   /** Servers that the fleet reaches through a proxy only: `stage.proxies`. */
   readonly proxied?: readonly ServerName[];
-  /** What is offered; default: a mix of all channels that go to the sink. */
+  /** What the fleet is given to do, and how that is judged; default: notifications. */
+  readonly work?: Work<F>;
+  /** What is offered; default: as the work has it. */
   readonly offerOf?: OfferOf;
   /** Runs under load. Bad things happen inside `stage.fault(…)` or are told to `stage.struck(…)`; what must not be goes to `stage.fail(…)`. */
   fault(stage: Stage): Promise<void>;
   /** What else must hold of the evidence: a line for each thing that does not. May add figures. */
-  judge?(stage: Stage, findings: Findings): readonly string[];
+  judge?(stage: Stage, findings: F): readonly string[];
 }
 
 /** What a drill runs at unless it or the command line says otherwise. */

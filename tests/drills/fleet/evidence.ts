@@ -2,6 +2,7 @@ import { check } from '../../../tools/ledger/check.js';
 import type { Evidence, Report } from '../../../tools/ledger/entry.js';
 import { keptOf, read, readNotifications, seenOf, type ToldNotification } from '../evidence.js';
 import { write } from '../stage.js';
+import { type FaultRecovery, recoveriesOf } from './recovery.js';
 import type { Stage } from './stage.js';
 
 /** One line of a record's history, in the order in which it was written. */
@@ -80,32 +81,16 @@ export function staleWrites(histories: Findings['histories'], workers: ReadonlyS
   return stale;
 }
 
-/** How long after a fault what it had hit was over. Milliseconds; null where there was nothing. */
-export interface FaultRecovery {
-  /** From its end to the first effect at the receiver. */
-  readonly firstDeliveryMs: number | null;
-  /** From its end until the last delivery that was offered before came to rest. */
-  readonly drainedMs: number | null;
-  /** How many were not at rest when it began, or were offered while it lasted. */
-  readonly hit: number;
-}
-
-/** Computed afterwards, from what clients, receiver and records say; a next fault in between makes `drainedMs` longer. */
-export function recoveriesOf(stage: Stage, { told, evidence }: Findings): readonly FaultRecovery[] {
+/** When what was offered came to rest, and when the receiver took something: for how long it took to recover. */
+export function recoveredOf(stage: Stage, { told, evidence }: Findings): readonly FaultRecovery[] {
   const offeredAt = new Map(stage.load.offers.map((offer) => [offer.recordId, offer.offeredAt]));
   const deliveries = told.flatMap(({ notificationId, acceptedAt, scheduledFor, deliveries: own }) => {
     const since = Math.max(offeredAt.get(notificationId) ?? Date.parse(acceptedAt), scheduledFor === null ? 0 : Date.parse(scheduledFor));
     return own.map(({ settledAt }) => ({ since, settledAt: settledAt === null ? null : Date.parse(settledAt) }));
   });
-  const effects = evidence.seen.map(({ at }) => at).sort((a, b) => a - b);
-  return stage.faults.map(({ from, to }) => {
-    const first = effects.find((at) => at >= to);
-    const hit = deliveries.filter(({ since, settledAt }) => since <= to && settledAt !== null && settledAt > from);
-    const last = hit.reduce((most, { settledAt }) => Math.max(most, settledAt ?? 0), 0);
-    return {
-      firstDeliveryMs: first === undefined ? null : first - to,
-      drainedMs: hit.length === 0 ? null : Math.max(0, last - to),
-      hit: hit.length,
-    };
-  });
+  return recoveriesOf(
+    stage.faults,
+    deliveries,
+    evidence.seen.map(({ at }) => at),
+  );
 }

@@ -2,10 +2,12 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
 import { seeded } from '../../support/seeded.js';
+import { until } from '../stage.js';
 import { Balancer } from './balancer.js';
 import { staleWrites, type ToldEvent } from './evidence.js';
 import { offer, startLoad } from './load.js';
 import { metricsIn } from './member.js';
+import { recoveriesOf } from './recovery.js';
 
 const event = (name: string, actor: string, token?: number): ToldEvent => ({
   at: '2026-01-01T00:00:00.000Z',
@@ -104,5 +106,62 @@ describe('The load', () => {
     } finally {
       only.close();
     }
+  });
+
+  test('sends nothing of a lane before the one before is answered, and knows the order in which it sent', async () => {
+    const under = new Map<string, number>();
+    let most = 0;
+    const slow = createServer((request, response) => {
+      const lane = String(request.headers['idempotency-key']).split('-')[0] ?? '';
+      under.set(lane, (under.get(lane) ?? 0) + 1);
+      most = Math.max(most, ...under.values());
+      request.resume().once('end', () =>
+        setImmediate(() => {
+          under.set(lane, (under.get(lane) ?? 0) - 1);
+          response.writeHead(202).end('{"messageId":"m"}');
+        }),
+      );
+    });
+    await new Promise<void>((resolve) => slow.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(slow.address() as AddressInfo).port}`;
+    const load = startLoad({
+      rate: 10_000,
+      seeded: seeded(1),
+      run: 'test',
+      urls: () => [url],
+      sinkUrl: '',
+      accepts: { path: '/', idField: 'messageId' },
+      offerOf: (index) => {
+        if (index === 60) load.pace(0);
+        const lane = index % 2 === 0 ? 'even' : 'odd';
+        return { key: `${lane}-${index}`, body: String(index), expected: [], lane };
+      },
+    });
+    try {
+      await until(5_000, async () => load.counts().offered > 60);
+      await load.stop();
+      expect(most).toBe(1);
+      const even = load.offers.map(({ body }) => Number(body)).filter((index) => index % 2 === 0);
+      expect(even).toEqual(even.map((_, n) => 2 * n));
+      expect(load.offers.every(({ recordId }) => recordId === 'm')).toBe(true);
+    } finally {
+      slow.close().closeAllConnections();
+    }
+  });
+});
+
+describe('How long a fault is felt', () => {
+  const fault = { name: 'f', from: 100, to: 200, drainedWithinMs: null };
+
+  test('is until the last of what it had hit is at rest, and not of what was over before or came later', () => {
+    const waited = [
+      { since: 50, settledAt: 90 },
+      { since: 50, settledAt: 250 },
+      { since: 150, settledAt: 400 },
+      { since: 300, settledAt: 900 },
+      { since: 60, settledAt: null },
+    ];
+    expect(recoveriesOf([fault], waited, [400, 90, 250])).toEqual([{ firstEffectMs: 50, drainedMs: 200, hit: 2 }]);
+    expect(recoveriesOf([fault], [], [])).toEqual([{ firstEffectMs: null, drainedMs: null, hit: 0 }]);
   });
 });

@@ -7,18 +7,27 @@ export interface Offer {
   readonly key: string;
   readonly body: string;
   readonly expected: readonly Expected[];
+  /** Its sender sends the next one of the same lane when it knows what became of this one. Left out: it waits for nothing. */
+  readonly lane?: string;
 }
 
-/** What became of an offer. Milliseconds since the epoch. */
+/** Where offers go, and what an answer calls the id of what it took. */
+export interface Accepts {
+  readonly path: string;
+  readonly idField: string;
+}
+
+/** What became of an offer. Milliseconds since the epoch; `offeredAt` is when it was first sent. */
 export interface Offered {
   readonly key: string;
+  readonly body: string;
   readonly offeredAt: number;
   readonly acceptedAt: number | null;
   readonly recordId: string | null;
 }
 
 export interface LoadOptions {
-  /** New notifications a second, whatever becomes of those before. */
+  /** New offers a second, whatever becomes of those before. */
   readonly rate: number;
   readonly seeded: Seeded;
   /** Distinguishes the keys and recipients of this run. */
@@ -26,6 +35,8 @@ export interface LoadOptions {
   /** The APIs that are to be asked. */
   readonly urls: () => readonly string[];
   readonly sinkUrl: string;
+  /** Default: notifications. */
+  readonly accepts?: Accepts;
   /** Default: a mix of all channels that go to the sink. */
   readonly offerOf?: OfferOf;
 }
@@ -61,12 +72,14 @@ export interface FleetLoad {
   /** Whole answers that took longer than this. */
   slowerThan(ms: number): number;
   readonly answers: readonly Answer[];
+  /** As their fates became known: of one lane in the order in which they were sent. */
   readonly offers: readonly Offered[];
   /** Every answer that is neither a 2xx nor a promise of better times. */
   readonly wrong: readonly string[];
 }
 
 const TICK_MS = 10;
+const NOTIFICATIONS: Accepts = { path: '/api/v1/notifications', idField: 'notificationId' };
 const PATIENCE_MS = 600_000;
 /** Clients at a time that come again; the others wait behind them, as in anybody's outbox. */
 const COMING_AGAIN = 16;
@@ -77,6 +90,7 @@ const RETRY_TO_MS = 1_000;
 export function startLoad(options: LoadOptions): FleetLoad {
   const client = new Clients(options);
   const under = new Set<Promise<void>>();
+  const lanes = new Map<string, Promise<void>>();
   const offerOf = options.offerOf ?? mixed;
   let { rate } = options;
   let due = 0;
@@ -87,7 +101,10 @@ export function startLoad(options: LoadOptions): FleetLoad {
     due += ((now - last) / 1000) * rate;
     last = now;
     for (; offered < Math.floor(due); offered += 1) {
-      const seen = client.seeThrough(offerOf(offered, options));
+      const one = offerOf(offered, options);
+      const before = one.lane === undefined ? undefined : lanes.get(one.lane);
+      const seen = before === undefined ? client.seeThrough(one) : before.then(() => client.seeThrough(one));
+      if (one.lane !== undefined) lanes.set(one.lane, seen);
       under.add(seen);
       void seen.finally(() => under.delete(seen));
     }
@@ -166,11 +183,13 @@ class Clients {
   };
   readonly #balancer: Balancer;
   readonly #seeded: Seeded;
+  readonly #accepts: Accepts;
   readonly #line: (() => void)[] = [];
   #comingAgain = 0;
   #slowestOkMs = 0;
 
-  constructor({ urls, seeded }: LoadOptions) {
+  constructor({ urls, seeded, accepts = NOTIFICATIONS }: LoadOptions) {
+    this.#accepts = accepts;
     this.#balancer = new Balancer(urls);
     this.#seeded = seeded;
   }
@@ -193,9 +212,10 @@ class Clients {
     if (accepted) this.#counts.accepted += 1;
     this.offers.push({
       key: one.key,
+      body: one.body,
       offeredAt,
       acceptedAt: accepted ? Date.now() : null,
-      recordId: accepted ? recordIdIn(last as Try) : null,
+      recordId: accepted ? this.#recordIdIn(last as Try) : null,
     });
   }
 
@@ -225,7 +245,7 @@ class Clients {
       'content-length': String(Buffer.byteLength(one.body)),
       'idempotency-key': one.key,
     };
-    const tries = await this.#balancer.post('/api/v1/notifications', headers, one.body);
+    const tries = await this.#balancer.post(this.#accepts.path, headers, one.body);
     for (const made of tries) this.#note(one, made);
     const last = tries.at(-1) ?? null;
     if (last === null || !isOk(last)) this.#counts.failedRequests += 1;
@@ -246,8 +266,12 @@ class Clients {
     }
     if (isOk(made)) this.#slowestOkMs = Math.max(this.#slowestOkMs, tookMs);
     if (headers['idempotency-replayed'] === 'true') counts.replayed += 1;
-    const recordId = isOk(made) ? recordIdIn(made) : null;
+    const recordId = isOk(made) ? this.#recordIdIn(made) : null;
     this.answers.push({ tenant: 'default', key: one.key, status, recordId, at: Date.now(), expected: one.expected });
+  }
+
+  #recordIdIn({ body }: Try): string {
+    return (JSON.parse(body) as Readonly<Record<string, string>>)[this.#accepts.idField] ?? '';
   }
 }
 
@@ -257,8 +281,4 @@ function isOk({ status }: Try): boolean {
 
 function mayComeAgain(last: Try | null): boolean {
   return last === null || [0, 429, 503].includes(last.status);
-}
-
-function recordIdIn({ body }: Try): string {
-  return (JSON.parse(body) as { readonly notificationId: string }).notificationId;
 }

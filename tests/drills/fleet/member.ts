@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { keyHeaders } from '../../../src/config/client-key.js';
 import { type Child, type Ended, startChild } from '../../support/child.js';
@@ -122,6 +123,15 @@ export class Member {
   pause(): void {
     this.#frozen = true;
     this.#child?.signal('SIGSTOP');
+  }
+
+  /** Whether the kernel has it stopped, whoever did that: then `resume` lets it go on. */
+  get stopped(): boolean {
+    if (this.pid === null) return false;
+    const stat = readFileSync(`/proc/${this.pid}/stat`, 'utf8');
+    const stopped = stat.slice(stat.lastIndexOf(')') + 2).startsWith('T');
+    this.#frozen ||= stopped;
+    return stopped;
   }
 
   /** SIGCONT: goes on where it was, as if no time had passed. */

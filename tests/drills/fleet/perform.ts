@@ -1,10 +1,8 @@
 import type { Report } from '../../../tools/ledger/entry.js';
 import { until } from '../stage.js';
 import type { Drill } from './drill.js';
-import { type FaultRecovery, findingsOf, recoveriesOf, staleWrites } from './evidence.js';
-import { wronglyHeld } from './held.js';
 import type { LoadCounts } from './load.js';
-import { leftInQueues } from './queue.js';
+import type { FaultRecovery } from './recovery.js';
 import { resourcesAtRest } from './rest.js';
 import { type Fault, Stage, type StageOptions } from './stage.js';
 
@@ -15,11 +13,8 @@ export interface Performed {
   readonly counts: LoadCounts;
   readonly figures: readonly (readonly [string, string | number])[];
   readonly report: Report;
-  readonly held: number;
-  readonly staleWrites: number;
-  /** Wake-ups that the broker still has when nobody is left to take them. */
-  readonly wakeUpsLeft: number;
-  /** Claims and settled wake-ups of all processes that lived to the end. */
+  /** Counts besides the balance; last what its broker still has when nobody is left to take it. */
+  readonly rest: readonly (readonly [string, number])[];
   readonly tookMs: number;
   /** What must hold and does not, one line each; empty when the drill is passed. */
   readonly failures: readonly string[];
@@ -33,7 +28,7 @@ const AFTER_MS = 3_000;
 const CAUGHT_UP_WITHIN_MS = 90_000;
 
 /** Sets the stage, lets it happen, waits for rest, and judges. */
-export async function perform(drill: Drill, options: StageOptions): Promise<Performed> {
+export async function perform(drill: Drill<unknown>, options: StageOptions): Promise<Performed> {
   const startedAt = performance.now();
   const stage = await Stage.open(options);
   let keep = true;
@@ -50,7 +45,7 @@ export async function perform(drill: Drill, options: StageOptions): Promise<Perf
   }
 }
 
-async function underLoad(stage: Stage, drill: Drill): Promise<void> {
+async function underLoad(stage: Stage, drill: Drill<unknown>): Promise<void> {
   stage.startLoad();
   try {
     await stage.pass(BEFORE_MS);
@@ -62,24 +57,22 @@ async function underLoad(stage: Stage, drill: Drill): Promise<void> {
   }
 }
 
-async function judged(stage: Stage, drill: Drill, startedAt: number): Promise<Performed> {
+async function judged(stage: Stage, drill: Drill<unknown>, startedAt: number): Promise<Performed> {
   const { rate, seconds: lasting, cycles, apis, workers, leaseMs, seed } = stage.options;
-  const findings = await findingsOf(stage);
-  const recoveries = recoveriesOf(stage, findings);
+  const { work } = stage.options;
+  const findings = await work.findings(stage);
+  const { report, recoveries, failures: wrong, rows } = work.judge(stage, findings);
   const faults = stage.faults.map((fault, index) => ({ ...fault, ...(recoveries[index] as FaultRecovery) }));
-  const stale = staleWrites(findings.histories, new Set(stage.workers.map(({ name }) => name)));
-  const { held, wrong } = wronglyHeld(stage, findings);
   const own = drill.judge?.(stage, findings) ?? [];
-  const { waiting, disorderly } = await wakeUpsAtTheEnd(stage);
+  const { waiting, disorderly } = await leftAtTheEnd(stage);
   const counts = stage.load.counts();
   const failures = [
     ...stage.failures,
     ...own,
-    ...findings.report.violations.map(({ kind, subject, detail }) => `${kind} ${subject}: ${detail}`),
-    ...stale.map((line) => `STALE ${line}`),
+    ...report.violations.map(({ kind, subject, detail }) => `${kind} ${subject}: ${detail}`),
     ...wrong,
     ...disorderly,
-    ...(waiting === 0 ? [] : [`${waiting} wake-ups are left in the broker's queues although all is at rest`]),
+    ...(waiting === 0 ? [] : [`${waiting} are left with the broker although all is at rest`]),
     ...lateOnes(faults),
     ...stage.load.wrong.map((line) => `a wrong answer: ${line}`),
     ...stage.load.offers.filter(({ acceptedAt }) => acceptedAt === null).map(({ key }) => `${key} was never accepted`),
@@ -91,10 +84,8 @@ async function judged(stage: Stage, drill: Drill, startedAt: number): Promise<Pe
     faults,
     counts,
     figures: stage.figures,
-    report: findings.report,
-    held,
-    staleWrites: stale.length,
-    wakeUpsLeft: waiting,
+    report,
+    rest: [...rows, ['left with the broker when all had gone', waiting]],
     tookMs: Math.round(performance.now() - startedAt),
     failures,
     directory: stage.directory,
@@ -105,10 +96,11 @@ async function judged(stage: Stage, drill: Drill, startedAt: number): Promise<Pe
 const PUT_OFF_MS = 40_000;
 
 /** Whatever a process held unacknowledged is handed back when it ends: afterwards the broker's own count is the whole truth. */
-async function wakeUpsAtTheEnd(stage: Stage): Promise<{ readonly waiting: number; readonly disorderly: readonly string[] }> {
-  await until(PUT_OFF_MS + stage.leaseMs, async () => (await leftInQueues(stage.servers.rabbitmq)) === 0);
+async function leftAtTheEnd(stage: Stage): Promise<{ readonly waiting: number; readonly disorderly: readonly string[] }> {
+  const { work } = stage.options;
+  await until(PUT_OFF_MS + stage.leaseMs, async () => (await work.left(stage)) === 0);
   const disorderly = await stage.endMembers();
-  const waiting = await leftInQueues(stage.servers.rabbitmq);
+  const waiting = await work.left(stage);
   return { waiting, disorderly };
 }
 

@@ -4,7 +4,9 @@ import { brokerRestart } from './drills/broker-restart.js';
 import { clockJump } from './drills/clock-jump.js';
 import { lostReply } from './drills/lost-reply.js';
 import { poison } from './drills/poison.js';
+import { rebalanceStorm } from './drills/rebalance-storm.js';
 import { redisRestart } from './drills/redis-restart.js';
+import { repartition } from './drills/repartition.js';
 import { reset } from './drills/reset.js';
 import { rollingRestart } from './drills/rolling-restart.js';
 import { scaleUpDown } from './drills/scale-up-down.js';
@@ -12,6 +14,12 @@ import { slow } from './drills/slow.js';
 import { slowProvider } from './drills/slow-provider.js';
 import { storeDown } from './drills/store-down.js';
 import { storeRestart } from './drills/store-restart.js';
+import { streamCacheFlush } from './drills/stream-cache-flush.js';
+import { streamConsumerCrash } from './drills/stream-consumer-crash.js';
+import { streamPoison, streamPoisonHold } from './drills/stream-poison.js';
+import { streamRedisRestart } from './drills/stream-redis-restart.js';
+import { streamStoreDown } from './drills/stream-store-down.js';
+import { streamZombie } from './drills/stream-zombie.js';
 import { thunderingHerd } from './drills/thundering-herd.js';
 import { workerCrash } from './drills/worker-crash.js';
 import { zombie } from './drills/zombie.js';
@@ -25,10 +33,11 @@ import { zombie } from './drills/zombie.js';
  *   `pause`, `resume`), `stage.proxies` the proxies of those named in `proxied` (`down`, `up`, `toxic`, `clear`).
  * - What is bad goes inside `stage.fault(name, allowedMs, …)`, so that times to recover are measured from its end, and e-mails
  *   held because of it are right; `stage.fail(…)` for what must not be; `stage.figure(…)` for the scorecard.
+ * - `work` is what the fleet is given to do, with its witnesses and its judge: notifications, unless it says otherwise.
  * - `offerOf` decides what is offered (see `offer` in `load.ts`), `settings` go to every process, `judge` looks at the
  *   evidence when all is at rest.
  */
-export const DRILLS: readonly Drill[] = [
+export const DRILLS: readonly Drill<unknown>[] = [
   workerCrash,
   zombie,
   storeRestart,
@@ -45,4 +54,13 @@ export const DRILLS: readonly Drill[] = [
   slowProvider,
   thunderingHerd,
   alert,
+  streamConsumerCrash,
+  streamZombie,
+  streamRedisRestart,
+  streamStoreDown,
+  rebalanceStorm,
+  streamPoison,
+  streamPoisonHold,
+  repartition,
+  streamCacheFlush,
 ];

@@ -16,7 +16,7 @@ export function scorecard(result: Performed): string {
     '',
     'Load',
     rows([
-      ['notifications offered', counts.offered],
+      ['offered', counts.offered],
       ['accepted', counts.accepted],
       ['tries that broke without an answer', counts.broken],
       ['tries answered 503', counts.unavailable],
@@ -31,11 +31,7 @@ export function scorecard(result: Performed): string {
     '',
     'Balance (deliveries unless it says otherwise)',
     table(result.report),
-    rows([
-      ['held for a person, rightly or not', result.held],
-      ['stale writes', result.staleWrites],
-      ['wake-ups left when all had gone', result.wakeUpsLeft],
-    ]),
+    rows(result.rest),
     '',
     `${(result.tookMs / 1000).toFixed(0)} s in all`,
     ...(failures.length === 0
@@ -51,7 +47,7 @@ export function scorecard(result: Performed): string {
 
 function faultsTable({ faults }: Performed): string {
   if (faults.length === 0) return 'none';
-  const heads = ['#', 'fault', 'lasted', 'hit', 'first delivery', 'over', 'allowed'];
+  const heads = ['#', 'fault', 'lasted', 'hit', 'first effect', 'over', 'allowed'];
   const lines = faults
     .slice(0, FAULTS_SHOWN)
     .map((fault, index) => [
@@ -59,7 +55,7 @@ function faultsTable({ faults }: Performed): string {
       fault.name,
       String(fault.to - fault.from),
       String(fault.hit),
-      String(fault.firstDeliveryMs ?? '-'),
+      String(fault.firstEffectMs ?? '-'),
       String(fault.drainedMs ?? '-'),
       String(fault.drainedWithinMs ?? '-'),
     ]);

@@ -34,7 +34,7 @@ export function settingsOf(
 }
 
 /** A database of the drill's own, with the user still looked up where users are. */
-function withDatabase(uri: string): string {
+export function withDatabase(uri: string): string {
   const url = new URL(uri);
   if (url.pathname.length > 1) return uri;
   url.pathname = '/drill';

@@ -7,13 +7,14 @@ import { type FleetLoad, type OfferOf, startLoad } from './load.js';
 import { Member, type MemberRole } from './member.js';
 import { openProxy, type ServerProxy } from './proxy.js';
 import { settingsOf } from './settings.js';
+import type { Work } from './work.js';
 
 export type ServerName = 'mongodb' | 'rabbitmq' | 'redis';
 const SERVERS: readonly ServerName[] = ['mongodb', 'rabbitmq', 'redis'];
 
 /** How a drill is to be run; what the command line gives goes before what the drill says. */
 export interface Scale {
-  /** New notifications a second. */
+  /** New offers a second. */
   readonly rate: number;
   /** How long the fault lasts, where it is one that lasts. */
   readonly seconds: number;
@@ -32,6 +33,8 @@ export interface StageOptions extends Scale {
   readonly settings?: Readonly<Record<string, string>>;
   /** Servers that the fleet reaches through a proxy only. */
   readonly proxied?: readonly ServerName[];
+  readonly work: Work;
+  /** Left out: as the work has it. */
   readonly offerOf?: OfferOf;
   readonly say: (line: string) => void;
 }
@@ -146,7 +149,8 @@ export class Stage {
   }
 
   startLoad(): void {
-    const { rate, seed, offerOf } = this.options;
+    const { rate, seed, work } = this.options;
+    const offerOf = this.options.offerOf ?? work.offerOf;
     const run = `drill-${seed}`;
     this.#load = startLoad({
       rate,
@@ -154,6 +158,7 @@ export class Stage {
       run,
       urls: () => this.#urls,
       sinkUrl: this.sink.httpUrl,
+      ...(work.accepts === undefined ? {} : { accepts: work.accepts }),
       ...(offerOf === undefined ? {} : { offerOf }),
     });
   }
@@ -208,8 +213,8 @@ export class Stage {
   /** As any API tells it; null where none does. */
   async backlog(): Promise<Backlog | null> {
     for (const api of this.apis.filter((member) => member.running)) {
-      const told = await api.get<{ readonly queue: Backlog }>('/resources');
-      if (told !== null) return told.queue;
+      const told = await this.options.work.backlog(api);
+      if (told !== null) return told;
     }
     return null;
   }

@@ -1,12 +1,8 @@
 import type { Drill } from '../drill.js';
 import type { Findings } from '../evidence.js';
-import type { Member } from '../member.js';
+import { freezeInTurns, LEARNT_MS } from '../freezing.js';
 import type { Stage } from '../stage.js';
 
-/** Past the lease by so much: others have taken over by then, or are about to. */
-const PAST_MS = 1_500;
-/** So long after it goes on the worker has learnt of every lease that it lost. */
-const LEARNT_MS = 1_200;
 /** So slow that a worker always has calls under way. */
 const RECEIVER_MS = 400;
 
@@ -29,18 +25,10 @@ export const zombie: Drill = {
     const seen: Cycle[] = [];
     cycles.set(stage, seen);
     await slowReceiver(stage);
-    // Half of them at a time, so that there is always somebody to take over.
-    const lanes = Math.max(1, Math.floor(stage.workers.length / 2));
-    let left = stage.options.cycles;
-    const lane = async (own: readonly Member[]): Promise<void> => {
-      for (let turn = 0; left > 0; turn += 1) {
-        left -= 1;
-        seen.push(await freeze(stage, own[turn % own.length] as Member));
-        if (seen.length % 10 === 0) stage.say(`${seen.length}/${stage.options.cycles} cycles`);
-      }
-    };
-    const shares = Array.from({ length: lanes }, (_, index) => stage.workers.filter((_worker, at) => at % lanes === index));
-    await Promise.all(shares.map(lane));
+    const look = async (): Promise<void> => undefined;
+    await freezeInTurns(stage, look, ({ worker, from, to, rise }) =>
+      seen.push({ worker, from, to, fenced: rise('signalbox_fenced_total'), lost: rise('signalbox_leases_lost_total') }),
+    );
     await fetch(`${stage.sink.httpUrl}/sink/behaviour`, { method: 'DELETE' });
   },
   judge: (stage, findings) => judge(stage, findings, cycles.get(stage) ?? []),
@@ -56,23 +44,6 @@ async function slowReceiver(stage: Stage): Promise<void> {
     });
     if (!response.ok) throw new Error(`the sink took no behaviour: ${response.status} ${await response.text()}`);
   }
-}
-
-async function freeze(stage: Stage, worker: Member): Promise<Cycle> {
-  const before = await worker.metrics();
-  await stage.pass(stage.random.between(0, 500));
-  worker.pause();
-  const from = Date.now();
-  await stage.pass(stage.leaseMs + PAST_MS);
-  worker.resume();
-  const to = Date.now();
-  stage.faults.push({ name: `${worker.name}: SIGSTOP`, from, to, drainedWithinMs: null });
-  await stage.pass(LEARNT_MS);
-  const after = await worker.metrics();
-  // A counter that could not be read says nothing: it must not pass for one that did not rise.
-  if (before === null || after === null) stage.fail(`${worker.name}: /metrics was not answered, its cycle shows nothing`);
-  const rise = (name: string): number => (before === null || after === null ? 0 : after(name) - before(name));
-  return { worker: worker.name, from, to, fenced: rise('signalbox_fenced_total'), lost: rise('signalbox_leases_lost_total') };
 }
 
 function judge(stage: Stage, { histories }: Findings, seen: readonly Cycle[]): readonly string[] {
