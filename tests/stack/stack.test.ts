@@ -1,8 +1,8 @@
-import { execFile, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { parseEnv, promisify } from 'node:util';
+import { parseEnv } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { readSettings } from '../../src/config.js';
@@ -183,8 +183,8 @@ describe('scripts/setup.sh', () => {
     expect(path).toBe(join(realpathSync(directory), 'alerting/alertmanager.yml'));
     // It looks for the files with the secrets as well.
     writeFileSync(path, text.replaceAll('/etc/alertmanager/secrets', env['ALERTMANAGER_SECRETS'] ?? ''));
-    const { stdout } = await promisify(execFile)('amtool', ['check-config', path]);
-    expect(stdout).toContain('SUCCESS');
+    const checked = spawnSync('amtool', ['check-config', path], { encoding: 'utf8' });
+    expect([checked.status, checked.stdout]).toEqual([0, expect.stringContaining('SUCCESS')]);
     const config = parse(text) as { readonly global: object; readonly receivers: unknown };
     expect(config.global).toEqual({
       smtp_smarthost: 'mail.example.org:587',
