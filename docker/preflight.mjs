@@ -1,6 +1,3 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-
 /**
  * Refuses to let a stack for production start with a password that everybody knows, before anything of it runs.
  * What the processes of Signalbox themselves are given they check themselves (`signalbox config check`).
@@ -22,28 +19,6 @@ function toTheSink(name) {
     : null;
 }
 
-/** Alertmanager's configuration and secrets, as it gets them too. */
-const ALERTING = process.env.ALERTING_DIRECTORY ?? '/etc/signalbox/alerting';
-
-/** What would be told to nobody: the sink of development, a secret that everybody knows, a place that is still to be filled in. */
-function toldToNobody() {
-  const text = (path) => readFileSync(join(ALERTING, path), 'utf8');
-  try {
-    const config = text('alertmanager.yml').replace(/#.*$/gm, '');
-    const files = [
-      ['ALERTMANAGER_CONFIG', config],
-      ...readdirSync(join(ALERTING, 'secrets')).map((name) => [`ALERTMANAGER_SECRETS/${name}`, text(join('secrets', name))]),
-    ];
-    return files.flatMap(([name, content]) => {
-      if (/\bsink:/.test(content)) return [`${name}: leads to the sink, which is for development`];
-      if (content.includes('FILL-IN')) return [`${name}: says FILL-IN where somebody is to be named`];
-      return KNOWN.has(content.trim().toLowerCase()) ? [`${name}: is a secret that everybody knows`] : [];
-    });
-  } catch (error) {
-    return [`ALERTMANAGER_CONFIG, ALERTMANAGER_SECRETS: cannot be read (${error.code ?? error})`];
-  }
-}
-
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|\[?::1\]?|localhost)$/;
 const address = process.env.PUBLIC_ADDRESS || '127.0.0.1';
 if (process.env.NODE_ENV !== 'production' && !LOOPBACK.test(address)) {
@@ -54,11 +29,9 @@ if (process.env.NODE_ENV !== 'production' && !LOOPBACK.test(address)) {
 }
 
 if (process.env.NODE_ENV === 'production') {
-  const wrong = [
-    ...PASSWORDS.map(wrongWith),
-    ...['SMTP_URL', 'SMS_URL', 'PUSH_URL', 'WEBHOOK_ALLOW'].map(toTheSink),
-    ...toldToNobody(),
-  ].filter((line) => line !== null);
-  for (const line of wrong) console.error(`preflight: ${line}; scripts/setup.sh --production writes a .env and an alerting/ without such`);
+  const wrong = [...PASSWORDS.map(wrongWith), ...['SMTP_URL', 'SMS_URL', 'PUSH_URL', 'WEBHOOK_ALLOW'].map(toTheSink)].filter(
+    (line) => line !== null,
+  );
+  for (const line of wrong) console.error(`preflight: ${line}; scripts/setup.sh --production writes a .env without such`);
   if (wrong.length > 0) process.exit(2);
 }

@@ -8,16 +8,11 @@
 #   --workers N     how many (default: NUM_WORKERS, else 5): the named ones first, then as many of the elastic service as needed
 #   --force         replaces a .env that is there; the old one is kept as .env.bak. The passwords of a stack that has run
 #                   before are in its volumes: see DEPLOYMENT.md, Passwords
-#
-# --production also makes alerting/, what Alertmanager goes by, and never changes a file that is there. Its receivers come from
-# the environment: ALERT_MAIL_TO, ALERT_MAIL_FROM (the relay is that of --smtp-url), ALERT_CHAT_URL (Slack or alike), ALERT_PAGER_KEY
-# (PagerDuty; ALERT_PAGER_URL for another of its kind), ALERT_WATCHDOG_URL and ALERT_WATCHDOG_TOKEN (the dead man's switch). What is
-# not given stands there as FILL-IN, and the stack refuses to start with it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 production=false force=false smtp_url='' public_url='' workers=${NUM_WORKERS:-5}
-usage() { sed -n '2,16p' "$0" | sed 's/^# \{0,1\}//'; }
+usage() { sed -n '2,11p' "$0" | sed 's/^# \{0,1\}//'; }
 refuse() { printf 'setup: %s\n' "$1" >&2; exit 2; }
 while [ $# -gt 0 ]; do
   case $1 in
@@ -37,42 +32,6 @@ if [ -e .env ] && ! $force; then refuse '.env is there already; --force replaces
 # Hex and base64 without a dollar or a quote: shells, compose and Signalbox read them alike.
 secret() { openssl rand -hex 32; }
 
-# Where people read the runbook: ours is a dashboard of Grafana, which only this machine reaches; the text is the same elsewhere.
-runbook_url() { printf '%s' "${RUNBOOK_URL:-http://localhost:3000/d/signalbox-runbook}"; }
-
-# keep FILE: writes standard input there, unless somebody has put something there before.
-keep() { if [ -e "$1" ]; then cat >/dev/null; else cat >"$1"; fi; }
-
-# Readable for Alertmanager, which is another user: its parent directory is not, so that on this machine only we reach them.
-alerting() {
-  local relay=FILL-IN:587 user='' password=''
-  if [[ $smtp_url =~ ^smtps?://(([^:@/]*)(:([^@/]*))?@)?([^/?]+) ]]; then
-    user=${BASH_REMATCH[2]} password=${BASH_REMATCH[4]} relay=${BASH_REMATCH[5]}
-    [[ $relay == *:* ]] || relay=$relay:587
-  fi
-  # A literal text for the right side of sed's s.
-  literal() { printf '%s' "$1" | sed 's/[&|\\]/\\&/g'; }
-  decoded() { printf '%b' "${1//%/\\x}"; }
-  mkdir -p alerting/secrets
-  sed -E \
-    -e '1,/^$/d' -e '/# CHANGE/d' -e '/# Used where the relay/d' \
-    -e "s|(smtp_smarthost:) .*|\1 $(literal "$relay")|" \
-    -e 's|(smtp_require_tls:) .*|\1 true|' \
-    -e "s|(smtp_from:) .*|\1 $(literal "${ALERT_MAIL_FROM:-FILL-IN}")|" \
-    -e "$(if [ -n "$user" ]; then echo "s|(smtp_auth_username:) .*|\1 $(literal "$(decoded "$user")")|"; else echo '/smtp_auth_/d'; fi)" \
-    -e "$(if [ -n "${ALERT_PAGER_URL:-}" ]; then echo "s|(pagerduty_url:) .*|\1 $(literal "$ALERT_PAGER_URL")|"; else echo '/pagerduty_url:/d'; fi)" \
-    -e "s|(- to:) .*|\1 $(literal "${ALERT_MAIL_TO:-FILL-IN}")|" \
-    -e "s|(- url:) .*|\1 $(literal "${ALERT_WATCHDOG_URL:-https://FILL-IN}")|" \
-    docker/alertmanager.yml | keep alerting/alertmanager.yml
-  if [ -n "$user" ]; then decoded "$password" | keep alerting/secrets/smtp-password; fi
-  printf '%s' "${ALERT_CHAT_URL:-https://FILL-IN}" | keep alerting/secrets/chat-url
-  printf '%s' "${ALERT_PAGER_KEY:-FILL-IN}" | keep alerting/secrets/pager-key
-  printf '%s' "${ALERT_WATCHDOG_TOKEN:-FILL-IN}" | keep alerting/secrets/dead-mans-switch-token
-  chmod 700 alerting
-  chmod 755 alerting/secrets
-  chmod 644 alerting/alertmanager.yml alerting/secrets/*
-}
-
 write() {
   printf '# Made by scripts/setup.sh on %s. Secrets: keep it out of version control, and a copy where it is safe.\n' "$(date -u +%F)"
   if $production; then
@@ -83,9 +42,6 @@ ADMIN_API_KEY=$(secret)
 METRICS_TOKEN=$(secret)
 PUBLIC_ADDRESS=0.0.0.0
 PUBLIC_URL=$public_url
-RUNBOOK_URL=$(runbook_url)
-ALERTMANAGER_CONFIG=$PWD/alerting/alertmanager.yml
-ALERTMANAGER_SECRETS=$PWD/alerting/secrets
 TLS_NAME=$(printf '%s' "${public_url:-localhost}" | sed -E 's#^https?://##; s#[:/].*##')
 SINKS=0
 SMTP_URL=$smtp_url
@@ -126,10 +82,6 @@ umask 077
 [ ! -e .env ] || cp .env .env.bak
 write >.env.new
 mv .env.new .env
-if $production; then alerting; fi
 printf 'setup: wrote .env, %d workers, %s\n' "$workers" "$($production && echo production || echo development)"
 if $production && [ -z "$smtp_url" ]; then echo 'setup: SMTP_URL is still to be filled in; the stack refuses to start without it'; fi
-if $production && grep -rq FILL-IN alerting; then
-  echo "setup: still to be filled in, or the stack refuses to start: $(grep -rl FILL-IN alerting | sort | tr '\n' ' ')"
-fi
 if $production; then echo 'setup: the first key is ADMIN_API_KEY in .env; make others with it, then take it out'; fi

@@ -24,20 +24,7 @@ signalbox() { node "$root/bin/signalbox.mjs" "$@"; }
 # refused COMMAND: ends with something else than 0.
 refused() { run 0 "! $1"; }
 
-section 'Alerts that nobody would hear of'
-run 0 'bash scripts/setup.sh --production --smtp-url smtp://mail.example.org:587 --public-url https://notify.example.org'
-says 'still to be filled in'
-refused 'stack run --rm --no-deps preflight'
-says 'ALERTMANAGER_CONFIG: says FILL-IN'
-refused 'ALERTMANAGER_CONFIG= ALERTMANAGER_SECRETS= stack run --rm --no-deps preflight'
-says 'ALERTMANAGER_CONFIG: leads to the sink'
-says 'ALERTMANAGER_SECRETS/pager-key: is a secret that everybody knows'
-rm -rf .env alerting
-
 section 'Passwords that everybody knows'
-# Receivers that answer nobody: what is shown here is that the stack takes them.
-export ALERT_MAIL_TO=operations@example.org ALERT_MAIL_FROM=signalbox@example.org ALERT_CHAT_URL=http://127.0.0.1:9/chat
-export ALERT_PAGER_KEY=key-of-the-pager ALERT_WATCHDOG_URL=http://127.0.0.1:9/watchdog ALERT_WATCHDOG_TOKEN=token-of-the-watchdog
 run 0 'bash scripts/setup.sh --production --smtp-url smtp://mail.example.org:587 --public-url https://notify.example.org'
 run 0 "stat -c '%a' .env"
 says '^600$'
@@ -79,12 +66,6 @@ for path in /metrics /resources /api/v1/keys /api/v1/dead-letters; do
   run 0 "status $outside$path"
   says '^404$'
 done
-section 'Who is told of alerts'
-run 0 'curl -s localhost:9193/api/v2/status'
-says operations@example.org
-says_times 0 'sink:'
-
-section 'What listens'
 run 0 'listening'
 check 'nothing but 80 and 443 listens beyond this machine' only_web_ports
 

@@ -1,12 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { readSettings } from '../../src/config.js';
-import { ensureInstalled } from '../support/servers/install.js';
 
 const ROOT = resolve('.');
 /** What the services are made of. */
@@ -15,7 +14,7 @@ const FILES = [...BASES, 'docker-compose.yml', 'docker-compose.scale.yml', 'dock
 
 /** Ends `docker/preflight.mjs` with these variables; what it complained of. */
 function preflight(variables: Readonly<Record<string, string | undefined>>): { readonly code: number | null; readonly said: string } {
-  const env = { PATH: process.env['PATH'], ALERTING_DIRECTORY: join(directory, 'alerting'), ...variables } as NodeJS.ProcessEnv;
+  const env = { PATH: process.env['PATH'], ...variables } as NodeJS.ProcessEnv;
   const { status, stderr } = spawnSync(process.execPath, [join(ROOT, 'docker/preflight.mjs')], { env, encoding: 'utf8' });
   return { code: status, said: stderr };
 }
@@ -25,25 +24,12 @@ beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'signalbox-setup-'));
   mkdirSync(join(directory, 'scripts'));
   copyFileSync(join(ROOT, 'scripts/setup.sh'), join(directory, 'scripts/setup.sh'));
-  mkdirSync(join(directory, 'docker'));
-  copyFileSync(join(ROOT, 'docker/alertmanager.yml'), join(directory, 'docker/alertmanager.yml'));
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-/** Who is told of alerts. */
-const RECEIVERS = {
-  ALERT_MAIL_TO: 'operations@n.example.org',
-  ALERT_MAIL_FROM: 'signalbox@n.example.org',
-  ALERT_CHAT_URL: 'https://chat.example.org/hooks/a&b|c',
-  ALERT_PAGER_KEY: 'key-of-the-pager',
-  ALERT_WATCHDOG_URL: 'https://watchdog.example.org/signalbox',
-  ALERT_WATCHDOG_TOKEN: 'token-of-the-watchdog',
-} as const;
-
 /** Runs `scripts/setup.sh` in a directory of its own and gives the `.env` it wrote. */
 function setup(...args: readonly string[]): Readonly<Record<string, string | undefined>> {
-  const env = { ...process.env, ...RECEIVERS };
-  const { status, stderr } = spawnSync('bash', [join(directory, 'scripts/setup.sh'), ...args], { encoding: 'utf8', env });
+  const { status, stderr } = spawnSync('bash', [join(directory, 'scripts/setup.sh'), ...args], { encoding: 'utf8' });
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   return parseEnv(readFileSync(join(directory, '.env'), 'utf8'));
 }
@@ -138,81 +124,7 @@ describe('preflight', () => {
   });
 });
 
-describe('preflight of who is told of alerts', () => {
-  const production = (): Readonly<Record<string, string | undefined>> =>
-    setup('--production', '--smtp-url', 'smtp://user:word@mail.example.org:587', '--public-url', 'https://n.example.org');
-  const alerting = (name: string): string => join(directory, 'alerting', name);
-
-  test('lets production pass with receivers of its own', () => {
-    expect(preflight(production())).toEqual({ code: 0, said: '' });
-  });
-
-  test.each([
-    ['ALERTMANAGER_CONFIG', 'alertmanager.yml', 'pagerduty_url: http://sink:3080/x\n'],
-    ['ALERTMANAGER_CONFIG', 'alertmanager.yml', 'to: FILL-IN\n'],
-    ['ALERTMANAGER_SECRETS/chat-url', 'secrets/chat-url', 'http://sink:3080/sink/webhook/chat'],
-    ['ALERTMANAGER_SECRETS/pager-key', 'secrets/pager-key', 'development-only'],
-    ['ALERTMANAGER_SECRETS/dead-mans-switch-token', 'secrets/dead-mans-switch-token', 'FILL-IN'],
-  ])('refuses, in production, %s where nobody would hear of them: %s', (named, file, content) => {
-    const env = production();
-    writeFileSync(alerting(file), content);
-    const { code, said } = preflight(env);
-    expect([code, said]).toEqual([2, expect.stringContaining(`preflight: ${named}: `)]);
-    expect(said.trim().split('\n')).toHaveLength(1);
-    expect(preflight({ NODE_ENV: 'development' }).code).toBe(0);
-  });
-
-  test('refuses, in production, those that are tracked, and those that cannot be read', () => {
-    const env = production();
-    expect(preflight({ ...env, ALERTING_DIRECTORY: '/nowhere' }).said).toContain('preflight: ALERTMANAGER_CONFIG, ALERTMANAGER_SECRETS: ');
-    rmSync(alerting('.'), { recursive: true });
-    cpSync(join(ROOT, 'docker/alertmanager'), alerting('.'), { recursive: true });
-    copyFileSync(join(ROOT, 'docker/alertmanager.yml'), alerting('alertmanager.yml'));
-    const { said } = preflight(env);
-    for (const name of ['CONFIG', 'SECRETS/chat-url', 'SECRETS/pager-key', 'SECRETS/smtp-password', 'SECRETS/dead-mans-switch-token'])
-      expect(said).toContain(`preflight: ALERTMANAGER_${name}: `);
-  });
-});
-
 describe('scripts/setup.sh', () => {
-  test('for production writes a configuration that Alertmanager takes, with the receivers it was told of', async () => {
-    await ensureInstalled('alertmanager');
-    const env = setup('--production', '--smtp-url', 'smtp://us%40er:w%26rd@mail.example.org', '--public-url', 'https://n.example.org');
-    const path = env['ALERTMANAGER_CONFIG'] ?? '';
-    const text = readFileSync(path, 'utf8');
-    expect(path).toBe(join(realpathSync(directory), 'alerting/alertmanager.yml'));
-    // It looks for the files with the secrets as well.
-    writeFileSync(path, text.replaceAll('/etc/alertmanager/secrets', env['ALERTMANAGER_SECRETS'] ?? ''));
-    const checked = spawnSync('amtool', ['check-config', path], { encoding: 'utf8' });
-    expect([checked.status, checked.stdout]).toEqual([0, expect.stringContaining('SUCCESS')]);
-    const config = parse(text) as { readonly global: object; readonly receivers: unknown };
-    expect(config.global).toEqual({
-      smtp_smarthost: 'mail.example.org:587',
-      smtp_require_tls: true,
-      smtp_from: RECEIVERS.ALERT_MAIL_FROM,
-      smtp_auth_username: 'us@er',
-      smtp_auth_password_file: '/etc/alertmanager/secrets/smtp-password',
-      slack_api_url_file: '/etc/alertmanager/secrets/chat-url',
-      resolve_timeout: '5m',
-    });
-    expect(JSON.stringify(config.receivers)).toContain(RECEIVERS.ALERT_MAIL_TO);
-    expect(JSON.stringify(config.receivers)).toContain(RECEIVERS.ALERT_WATCHDOG_URL);
-    const secret = (name: string): string => readFileSync(join(directory, 'alerting/secrets', name), 'utf8');
-    expect(secret('smtp-password')).toBe('w&rd');
-    expect(secret('chat-url')).toBe(RECEIVERS.ALERT_CHAT_URL);
-    expect(secret('dead-mans-switch-token')).toBe(RECEIVERS.ALERT_WATCHDOG_TOKEN);
-  }, 600_000);
-
-  test('keeps what a person has put into alerting/', () => {
-    const args = ['--production', '--smtp-url', 'smtp://mail.example.org:587', '--public-url', 'https://n.example.org'];
-    setup(...args);
-    writeFileSync(join(directory, 'alerting/alertmanager.yml'), '# mine\n');
-    writeFileSync(join(directory, 'alerting/secrets/pager-key'), 'mine');
-    setup(...args, '--force');
-    expect(readFileSync(join(directory, 'alerting/alertmanager.yml'), 'utf8')).toBe('# mine\n');
-    expect(readFileSync(join(directory, 'alerting/secrets/pager-key'), 'utf8')).toBe('mine');
-  });
-
   test('for production writes what preflight lets pass', () => {
     const env = setup('--production', '--smtp-url', 'smtp://user:word@mail.example.org:587', '--public-url', 'https://n.example.org');
     expect(preflight(env)).toEqual({ code: 0, said: '' });

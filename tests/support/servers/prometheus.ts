@@ -22,9 +22,6 @@ async function answersOn(uri: string): Promise<void> {
   if (!answer.ok) throw new Error(`${uri} answered ${answer.status}`);
 }
 
-/** As the stack sets it where nobody says otherwise. */
-const RUNBOOK_URL = 'http://localhost:3000/d/signalbox-runbook';
-
 /** Prometheus, with the `prometheus.yml` that the caller has put into its directory. */
 export const prometheus: Recipe = {
   name: 'prometheus',
@@ -40,8 +37,7 @@ export const prometheus: Recipe = {
       'web.listen-address': `127.0.0.1:${ports[0]}`,
     };
     const flags = Object.entries(options).map(([name, value]) => `--${name}=${value}`);
-    const always = ['--web.enable-lifecycle', '--enable-feature=expand-external-labels', '--log.level=warn'];
-    return [{ argv: ['prometheus', ...flags, ...always], cwd: dataDir, env: { RUNBOOK_URL } }];
+    return [{ argv: ['prometheus', ...flags, '--web.enable-lifecycle', '--log.level=warn'], cwd: dataDir, env: {} }];
   },
   ping: answersOn,
   elsewhere: () => [],
