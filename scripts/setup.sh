@@ -5,14 +5,16 @@
 #                                                            admin/admin for Grafana and guest/guest for RabbitMQ
 #   bash scripts/setup.sh --production --smtp-url smtp://user:password@mail.example.org:587 --public-url https://notify.example.org
 #
+#   --runbook-url URL   where the people who are told of alerts read docs/runbook.md (default: RUNBOOK_URL, else the stack's
+#                   Grafana as this machine reaches it)
 #   --workers N     how many (default: NUM_WORKERS, else 5): the named ones first, then as many of the elastic service as needed
 #   --force         replaces a .env that is there; the old one is kept as .env.bak. The passwords of a stack that has run
 #                   before are in its volumes: see DEPLOYMENT.md, Passwords
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-production=false force=false smtp_url='' public_url='' workers=${NUM_WORKERS:-5}
-usage() { sed -n '2,11p' "$0" | sed 's/^# \{0,1\}//'; }
+production=false force=false smtp_url='' public_url='' runbook_url=${RUNBOOK_URL:-} workers=${NUM_WORKERS:-5}
+usage() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; }
 refuse() { printf 'setup: %s\n' "$1" >&2; exit 2; }
 while [ $# -gt 0 ]; do
   case $1 in
@@ -20,6 +22,7 @@ while [ $# -gt 0 ]; do
     --force) force=true ;;
     --smtp-url) smtp_url=${2:?setup: --smtp-url wants an address}; shift ;;
     --public-url) public_url=${2:?setup: --public-url wants an address}; shift ;;
+    --runbook-url) runbook_url=${2:?setup: --runbook-url wants an address}; shift ;;
     --workers) workers=${2:?setup: --workers wants a number}; shift ;;
     --help | -h) usage; exit 0 ;;
     *) refuse "what is $1? see --help" ;;
@@ -73,6 +76,8 @@ WEBHOOK_SECRET=whsec_$(openssl rand -base64 32)
 NUM_API_INSTANCES=2
 NUM_WORKERS=$workers
 EOF
+  # Without it each compose file leads to its own Grafana.
+  [ -z "$runbook_url" ] || echo "RUNBOOK_URL=${runbook_url%/}"
   # Which of the named workers run, and how many of the elastic ones beside them.
   for i in 1 2 3 4 5; do echo "WORKER_$i=$((i <= workers ? 1 : 0))"; done
   echo "ELASTIC_WORKERS=$((workers > 5 ? workers - 5 : 0))"

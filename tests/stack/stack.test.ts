@@ -58,6 +58,14 @@ describe('the compose files', () => {
     }
   });
 
+  test('the sink is looked at under the same address in both stacks', () => {
+    const published = (file: string, service: string): readonly string[] =>
+      parse(readFileSync(file, 'utf8'), { merge: true }).services[service].ports;
+    expect(published('docker-compose.yml', 'sink')).toEqual(['127.0.0.1:8080:3080']);
+    expect(published('docker/compose.base.yml', 'nginx')).toContain('127.0.0.1:8080:8080');
+    expect(readFileSync('nginx.conf', 'utf8')).toMatch(/location \/sink \{\s+proxy_pass \$sink;/);
+  });
+
   test('the worker image can be built from the root, too', () => {
     expect(readFileSync('Dockerfile.worker', 'utf8')).toBe(readFileSync('docker/Dockerfile.worker', 'utf8'));
   });
@@ -153,6 +161,13 @@ describe('scripts/setup.sh', () => {
     ['8', '1', '1', '3'],
   ])('%s workers: worker-3 %s, worker-5 %s, and %s of the elastic service', (workers, third, fifth, elastic) => {
     expect(setup('--workers', workers)).toMatchObject({ WORKER_3: third, WORKER_5: fifth, ELASTIC_WORKERS: elastic, NUM_WORKERS: workers });
+  });
+
+  test('writes where the runbook is read, and leaves it to the compose files where nobody says so', () => {
+    expect(setup()).not.toHaveProperty('RUNBOOK_URL');
+    expect(setup('--force', '--runbook-url', 'https://grafana.example.org/d/signalbox-runbook/')['RUNBOOK_URL']).toBe(
+      'https://grafana.example.org/d/signalbox-runbook',
+    );
   });
 
   test('a .env that is there stays', () => {
