@@ -1,7 +1,12 @@
 /**
- * Refuses to let a stack for production start with a password that everybody knows, before anything of it runs.
- * What the processes of Signalbox themselves are given they check themselves (`signalbox config check`).
+ * Refuses to let a stack for production start with a password that everybody knows, or with alerts that nobody hears, before
+ * anything of it runs. What the processes of Signalbox themselves are given they check themselves (`signalbox config check`).
+ *
+ *     node docker/preflight.mjs [/etc/alertmanager]    the directory in which Alertmanager finds its configuration and secrets
  */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
 const KNOWN = new Set(['admin', 'admin123', 'changeme', 'development-only', 'guest', 'password', 'root', 'secret', 'signalbox']);
 const LEAST = 12;
 const PASSWORDS = ['MONGODB_ROOT_PASSWORD', 'MONGODB_PASSWORD', 'RABBITMQ_PASSWORD', 'REDIS_PASSWORD', 'GRAFANA_ADMIN_PASSWORD'];
@@ -13,10 +18,60 @@ function wrongWith(name) {
   return value.length < LEAST ? `${name}: is shorter than ${LEAST} characters` : null;
 }
 
+const SINK = /\bsink:/;
+
 function toTheSink(name) {
-  return /\bsink:/.test(process.env[name] ?? '')
+  return SINK.test(process.env[name] ?? '')
     ? `${name}: leads to the sink, which is for development; set it to the provider, or to nothing`
     : null;
+}
+
+/** Where Alertmanager sees both, and so do we; people know them by these settings. */
+const ALERTS = process.argv[2] ?? '/etc/alertmanager';
+const CONFIG = `ALERTMANAGER_CONFIG: ${process.env.ALERTMANAGER_CONFIG || 'docker/alertmanager.yml'}`;
+const SECRETS = process.env.ALERTMANAGER_SECRETS || 'docker/alertmanager/secrets';
+
+const CONFIG_REMEDY = 'set ALERTMANAGER_CONFIG to a file of your own; scripts/setup.sh --receivers makes one';
+const SECRETS_REMEDY = 'set ALERTMANAGER_SECRETS to a directory of your own; scripts/setup.sh --receivers makes one';
+const READABLE = 'it must be a file that all users can read, for Alertmanager is not its owner';
+
+/** What is wrong with a value by which alerts are to reach somebody. */
+function nowhere(value, remedy) {
+  if (SINK.test(value)) return `leads to the sink, which is for development; ${remedy}`;
+  return value.includes('fill-in') ? 'is still to be filled in, there or by scripts/setup.sh --receivers' : null;
+}
+
+function textOf(path) {
+  try {
+    return { text: readFileSync(path, 'utf8') };
+  } catch (error) {
+    return { unreadable: error.code };
+  }
+}
+
+function wrongWithSecret(name) {
+  const { text, unreadable } = textOf(join(ALERTS, 'secrets', name));
+  const of = `ALERTMANAGER_SECRETS: ${join(SECRETS, name)}`;
+  if (unreadable !== undefined) return `${of} cannot be read (${unreadable}); ${READABLE}`;
+  const value = text.trim();
+  if (value === '') return `${of} is empty`;
+  if (KNOWN.has(value.toLowerCase())) return `${of} is a secret that everybody knows; ${SECRETS_REMEDY}`;
+  const wrong = nowhere(value, SECRETS_REMEDY);
+  return wrong === null ? null : `${of} ${wrong}`;
+}
+
+/** Line by line, without what is a comment: whatever it is in, an address of the sink leads nobody anywhere. */
+function wrongWithAlerts() {
+  const { text, unreadable } = textOf(join(ALERTS, 'alertmanager.yml'));
+  if (unreadable !== undefined) return [`${CONFIG} cannot be read (${unreadable}); ${READABLE}`];
+  const lines = text.split('\n').map((line) => line.replace(/(^|\s)#.*$/, ''));
+  const marks = lines.map((line, at) => {
+    const wrong = nowhere(line, CONFIG_REMEDY);
+    return wrong === null ? null : `${CONFIG}, line ${at + 1}: ${line.trim()} ${wrong}`;
+  });
+  const deaf = lines.some((line) => /_configs:/.test(line)) ? null : `${CONFIG} has no receiver that tells anybody; ${CONFIG_REMEDY}`;
+  const secrets = lines.flatMap((line) => [...line.matchAll(/\/etc\/alertmanager\/secrets\/([\w.-]+)/g)].map(([, name]) => name));
+  return [deaf, ...marks, ...[...new Set(secrets)].map(wrongWithSecret)];
 }
 
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|\[?::1\]?|localhost)$/;
@@ -29,9 +84,10 @@ if (process.env.NODE_ENV !== 'production' && !LOOPBACK.test(address)) {
 }
 
 if (process.env.NODE_ENV === 'production') {
-  const wrong = [...PASSWORDS.map(wrongWith), ...['SMTP_URL', 'SMS_URL', 'PUSH_URL', 'WEBHOOK_ALLOW'].map(toTheSink)].filter(
-    (line) => line !== null,
-  );
-  for (const line of wrong) console.error(`preflight: ${line}; scripts/setup.sh --production writes a .env without such`);
+  const ofEnv = [...PASSWORDS.map(wrongWith), ...['SMTP_URL', 'SMS_URL', 'PUSH_URL', 'WEBHOOK_ALLOW'].map(toTheSink)]
+    .filter((line) => line !== null)
+    .map((line) => `${line}; scripts/setup.sh --production writes a .env without such`);
+  const wrong = [...ofEnv, ...wrongWithAlerts().filter((line) => line !== null)];
+  for (const line of wrong) console.error(`preflight: ${line}`);
   if (wrong.length > 0) process.exit(2);
 }

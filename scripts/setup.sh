@@ -5,21 +5,30 @@
 #                                                            admin/admin for Grafana and guest/guest for RabbitMQ
 #   bash scripts/setup.sh --production --smtp-url smtp://user:password@mail.example.org:587 --public-url https://notify.example.org
 #
+#   --runbook-url URL   where the people who are told of alerts read docs/runbook.md (default: RUNBOOK_URL, else the stack's
+#                   Grafana as this machine reaches it)
+#   ALERT_EMAIL_TO, ALERT_SMTP_FROM, ALERT_CHAT_URL, ALERT_PAGER_KEY, ALERT_HEARTBEAT_URL, in the environment: whom Alertmanager
+#                   tells in production (DEPLOYMENT.md has all of them). They go into docker/alertmanager/production/
+#   --receivers     only that, beside a .env that is there; what a person wrote there stays
 #   --workers N     how many (default: NUM_WORKERS, else 5): the named ones first, then as many of the elastic service as needed
 #   --force         replaces a .env that is there; the old one is kept as .env.bak. The passwords of a stack that has run
 #                   before are in its volumes: see DEPLOYMENT.md, Passwords
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-production=false force=false smtp_url='' public_url='' workers=${NUM_WORKERS:-5}
-usage() { sed -n '2,11p' "$0" | sed 's/^# \{0,1\}//'; }
+. scripts/lib/alert-receivers.sh
+
+production=false receivers_only=false force=false smtp_url='' public_url='' runbook_url=${RUNBOOK_URL:-} workers=${NUM_WORKERS:-5}
+usage() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; }
 refuse() { printf 'setup: %s\n' "$1" >&2; exit 2; }
 while [ $# -gt 0 ]; do
   case $1 in
     --production) production=true ;;
     --force) force=true ;;
+    --receivers) receivers_only=true ;;
     --smtp-url) smtp_url=${2:?setup: --smtp-url wants an address}; shift ;;
     --public-url) public_url=${2:?setup: --public-url wants an address}; shift ;;
+    --runbook-url) runbook_url=${2:?setup: --runbook-url wants an address}; shift ;;
     --workers) workers=${2:?setup: --workers wants a number}; shift ;;
     --help | -h) usage; exit 0 ;;
     *) refuse "what is $1? see --help" ;;
@@ -27,7 +36,9 @@ while [ $# -gt 0 ]; do
   shift
 done
 [[ $workers =~ ^[0-9]+$ ]] && [ "$workers" -le 25 ] || refuse "--workers: $workers is not a number from 0 to 25"
-if [ -e .env ] && ! $force; then refuse '.env is there already; --force replaces it'; fi
+if $receivers_only; then
+  [ -e .env ] || refuse '--receivers is for a .env that is there'
+elif [ -e .env ] && ! $force; then refuse '.env is there already; --force replaces it'; fi
 
 # Hex and base64 without a dollar or a quote: shells, compose and Signalbox read them alike.
 secret() { openssl rand -hex 32; }
@@ -44,6 +55,7 @@ PUBLIC_ADDRESS=0.0.0.0
 PUBLIC_URL=$public_url
 TLS_NAME=$(printf '%s' "${public_url:-localhost}" | sed -E 's#^https?://##; s#[:/].*##')
 SINKS=0
+$(alert_settings)
 SMTP_URL=$smtp_url
 SMS_URL=
 SMS_EFFECT_CLASS=
@@ -73,12 +85,20 @@ WEBHOOK_SECRET=whsec_$(openssl rand -base64 32)
 NUM_API_INSTANCES=2
 NUM_WORKERS=$workers
 EOF
+  # Without it each compose file leads to its own Grafana.
+  [ -z "$runbook_url" ] || echo "RUNBOOK_URL=${runbook_url%/}"
   # Which of the named workers run, and how many of the elastic ones beside them.
   for i in 1 2 3 4 5; do echo "WORKER_$i=$((i <= workers ? 1 : 0))"; done
   echo "ELASTIC_WORKERS=$((workers > 5 ? workers - 5 : 0))"
 }
 
 umask 077
+if $receivers_only && [ -z "$smtp_url" ]; then smtp_url=$(sed -n 's/^SMTP_URL=//p' .env); fi
+if $production || $receivers_only; then prepare_receivers "$smtp_url"; fi
+if $receivers_only; then
+  grep -q '^ALERTMANAGER_CONFIG=' .env || alert_settings >>.env
+  exit 0
+fi
 [ ! -e .env ] || cp .env .env.bak
 write >.env.new
 mv .env.new .env

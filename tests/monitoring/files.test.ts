@@ -115,9 +115,37 @@ function rulesTests(): readonly Expected[] {
 }
 
 describe('The runbook', () => {
+  const GRAFANA = 'grafana/provisioning/alerting/signalbox.yml';
+
+  it.each(['docker-compose.yml', 'docker-compose.scale.yml'])(
+    'is where RUNBOOK_URL says, else at the Grafana of %s, for Prometheus and for Grafana',
+    (file) => {
+      interface Service {
+        readonly ports?: readonly string[];
+        readonly environment: Readonly<Record<string, string>>;
+      }
+      const { services } = yaml<{ services: { prometheus: Service; grafana: Service } }>(file);
+      const port = /^127\.0\.0\.1:(\d+):3000$/.exec(services.grafana.ports?.[0] ?? '')?.[1];
+      const uid = dashboards().find(({ title }) => title === 'Signalbox: runbook')?.uid;
+      const lead = `\${RUNBOOK_URL:-http://localhost:${port}/d/${uid}}`;
+      for (const { environment } of [services.prometheus, services.grafana]) expect(environment['RUNBOOK_URL']).toBe(lead);
+    },
+  );
+
+  it('is put into the links by Prometheus, which is told to, and by Grafana', () => {
+    const { services } = yaml<{ services: { prometheus: { command: readonly string[] } } }>('docker/compose.watch.yml');
+    expect(services.prometheus.command).toContain('--enable-feature=expand-external-labels');
+    const { global } = yaml<{ global: { external_labels: object } }>('prometheus.yml');
+    expect(global.external_labels).toEqual({ runbook: `\${RUNBOOK_URL}` });
+    const { groups } = yaml<{ groups: { rules: { title: string; annotations: { runbook_url: string } }[] }[] }>(GRAFANA);
+    for (const { title, annotations } of groups.flatMap((group) => group.rules)) {
+      expect(annotations.runbook_url).toBe(`\${RUNBOOK_URL}#${title.toLowerCase()}`);
+    }
+  });
+
   it('has a section for nothing but alerts, and links that lead somewhere', async () => {
     const runbook = await readFile('docs/runbook.md', 'utf8');
-    const grafana = yaml<{ groups: { rules: { title: string }[] }[] }>('grafana/provisioning/alerting/signalbox.yml');
+    const grafana = yaml<{ groups: { rules: { title: string }[] }[] }>(GRAFANA);
     const known = [...alerts.map(({ alert = '' }) => alert), ...grafana.groups.flatMap((group) => group.rules.map(({ title }) => title))];
     const sections = [...runbook.matchAll(/^## (.*)$/gm)].map(([, title = '']) => title);
     expect([...sections].sort()).toEqual([...known].sort());

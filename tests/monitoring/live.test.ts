@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, notification, startApp, type TestApp } from '../support/app.js';
+import { RUNBOOK_URL } from '../support/servers/prometheus.js';
 import { dashboards, nameOf, panelQueries, rules, selectors } from './shipped.js';
 import { startWatchers, type Watchers } from './watchers.js';
 
@@ -59,11 +60,25 @@ function underLoad(app: TestApp): { readonly stop: () => Promise<void> } {
   };
 }
 
+/** An alert as Alertmanager tells of it. */
+interface Told {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
 describe('A real Prometheus that watches a real server under load', () => {
   let app: TestApp;
   let load: ReturnType<typeof underLoad>;
   let watchers: Watchers;
-  const receiver = createServer((request, response) => request.resume().on('end', () => response.end()));
+  const told: Told[] = [];
+  const receiver = createServer((request, response) => {
+    const parts: Buffer[] = [];
+    request.on('data', (part: Buffer) => parts.push(part));
+    request.on('end', () => {
+      told.push(...(JSON.parse(Buffer.concat(parts).toString()) as { alerts: Told[] }).alerts);
+      response.end();
+    });
+  });
 
   beforeAll(async () => {
     app = await startApp({ METRICS_TOKEN: TOKEN, MAX_RETRY_ATTEMPTS: '1', BREAKER_FAILURES: '3', BREAKER_OPEN_MS: '1000' });
@@ -138,6 +153,15 @@ describe('A real Prometheus that watches a real server under load', () => {
     const fromServers = /^(rabbitmq_\w+|signalbox_redis_connections)$/;
     expect([...new Set(asked)].filter((name) => !known.has(name) && !fromServers.test(name))).toEqual([]);
   });
+
+  it('leads who is told of an alert to its section of the runbook, at RUNBOOK_URL', async () => {
+    const watchdog = (): Told | undefined => told.find(({ labels }) => labels['alertname'] === 'Watchdog');
+    // Where Prometheus tells of it before it knows Alertmanager, it does so again after a minute.
+    await eventually(async () => watchdog() !== undefined, 2 * WITHIN_MS);
+    expect(watchdog()?.annotations['runbook_url']).toBe(`${RUNBOOK_URL}#watchdog`);
+    // No label, or an alert would be another one wherever the runbook is read elsewhere.
+    expect(watchdog()?.labels).not.toHaveProperty('runbook');
+  }, 180_000);
 
   it('evaluates every rule without failing', async () => {
     const answer = await fetch(`${watchers.prometheus.uri}/api/v1/rules`);

@@ -1,38 +1,23 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { readSettings } from '../../src/config.js';
+import { type Installation, installation, RECEIVERS } from './installation.js';
 
-const ROOT = resolve('.');
 /** What the services are made of. */
 const BASES = ['docker/compose.base.yml', 'docker/compose.watch.yml'];
 const FILES = [...BASES, 'docker-compose.yml', 'docker-compose.scale.yml', 'docker-compose.replica-set.yml'];
 
-/** Ends `docker/preflight.mjs` with these variables; what it complained of. */
-function preflight(variables: Readonly<Record<string, string | undefined>>): { readonly code: number | null; readonly said: string } {
-  const env = { PATH: process.env['PATH'], ...variables } as NodeJS.ProcessEnv;
-  const { status, stderr } = spawnSync(process.execPath, [join(ROOT, 'docker/preflight.mjs')], { env, encoding: 'utf8' });
-  return { code: status, said: stderr };
-}
-
-let directory: string;
+let here: Installation;
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'signalbox-setup-'));
-  mkdirSync(join(directory, 'scripts'));
-  copyFileSync(join(ROOT, 'scripts/setup.sh'), join(directory, 'scripts/setup.sh'));
+  here = installation();
 });
-afterEach(() => rmSync(directory, { recursive: true, force: true }));
-
-/** Runs `scripts/setup.sh` in a directory of its own and gives the `.env` it wrote. */
-function setup(...args: readonly string[]): Readonly<Record<string, string | undefined>> {
-  const { status, stderr } = spawnSync('bash', [join(directory, 'scripts/setup.sh'), ...args], { encoding: 'utf8' });
-  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-  return parseEnv(readFileSync(join(directory, '.env'), 'utf8'));
-}
+afterEach(() => here.remove());
+const setup = (...args: readonly string[]): Readonly<Record<string, string | undefined>> => here.setup(args);
+const preflight = (variables: Readonly<Record<string, string | undefined>>) => here.preflight(variables);
 
 describe('the compose files', () => {
   test.each(FILES)('%s publishes nothing beyond this machine unless PUBLIC_ADDRESS says so, and that only for 80 and 443', (file) => {
@@ -56,6 +41,14 @@ describe('the compose files', () => {
         true,
       ]);
     }
+  });
+
+  test('the sink is looked at under the same address in both stacks', () => {
+    const published = (file: string, service: string): readonly string[] =>
+      parse(readFileSync(file, 'utf8'), { merge: true }).services[service].ports;
+    expect(published('docker-compose.yml', 'sink')).toEqual(['127.0.0.1:8080:3080']);
+    expect(published('docker/compose.base.yml', 'nginx')).toContain('127.0.0.1:8080:8080');
+    expect(readFileSync('nginx.conf', 'utf8')).toMatch(/location \/sink \{\s+proxy_pass \$sink;/);
   });
 
   test('the worker image can be built from the root, too', () => {
@@ -126,7 +119,8 @@ describe('preflight', () => {
 
 describe('scripts/setup.sh', () => {
   test('for production writes what preflight lets pass', () => {
-    const env = setup('--production', '--smtp-url', 'smtp://user:word@mail.example.org:587', '--public-url', 'https://n.example.org');
+    const args = ['--production', '--smtp-url', 'smtp://user:word@mail.example.org:587', '--public-url', 'https://n.example.org'];
+    const env = here.setup(args, RECEIVERS);
     expect(preflight(env)).toEqual({ code: 0, said: '' });
     // As the service preflight does after it, with what compose adds to it.
     const added = {
@@ -155,9 +149,16 @@ describe('scripts/setup.sh', () => {
     expect(setup('--workers', workers)).toMatchObject({ WORKER_3: third, WORKER_5: fifth, ELASTIC_WORKERS: elastic, NUM_WORKERS: workers });
   });
 
+  test('writes where the runbook is read, and leaves it to the compose files where nobody says so', () => {
+    expect(setup()).not.toHaveProperty('RUNBOOK_URL');
+    expect(setup('--force', '--runbook-url', 'https://grafana.example.org/d/signalbox-runbook/')['RUNBOOK_URL']).toBe(
+      'https://grafana.example.org/d/signalbox-runbook',
+    );
+  });
+
   test('a .env that is there stays', () => {
     const before = setup();
-    expect(spawnSync('bash', [join(directory, 'scripts/setup.sh')]).status).toBe(2);
-    expect(parseEnv(readFileSync(join(directory, '.env'), 'utf8'))).toEqual(before);
+    expect(spawnSync('bash', [join(here.directory, 'scripts/setup.sh')]).status).toBe(2);
+    expect(parseEnv(readFileSync(join(here.directory, '.env'), 'utf8'))).toEqual(before);
   });
 });

@@ -22,6 +22,9 @@ async function answersOn(uri: string): Promise<void> {
   if (!answer.ok) throw new Error(`${uri} answered ${answer.status}`);
 }
 
+/** What those started here put into the links of alerts. */
+export const RUNBOOK_URL = 'https://runbook.example.org/signalbox';
+
 /** Prometheus, with the `prometheus.yml` that the caller has put into its directory. */
 export const prometheus: Recipe = {
   name: 'prometheus',
@@ -37,7 +40,8 @@ export const prometheus: Recipe = {
       'web.listen-address': `127.0.0.1:${ports[0]}`,
     };
     const flags = Object.entries(options).map(([name, value]) => `--${name}=${value}`);
-    return [{ argv: ['prometheus', ...flags, '--web.enable-lifecycle', '--log.level=warn'], cwd: dataDir, env: {} }];
+    const features = ['--web.enable-lifecycle', '--enable-feature=expand-external-labels'];
+    return [{ argv: ['prometheus', ...flags, ...features, '--log.level=warn'], cwd: dataDir, env: { RUNBOOK_URL } }];
   },
   ping: answersOn,
   elsewhere: () => [],

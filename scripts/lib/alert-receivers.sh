@@ -1,0 +1,129 @@
+# For scripts/setup.sh, to be sourced from the root of the project: whom Alertmanager tells in production.
+#
+# docker/alertmanager/production/ is made of docker/alertmanager.yml: the value of each line that ends with the name of a
+# variable is that variable's. What nobody has said yet is `fill-in`, which leads nowhere and which preflight refuses.
+# Written are only new files and what is still to be filled in: what a person wrote stays.
+
+alerts_directory=docker/alertmanager/production
+alerts_config=$alerts_directory/alertmanager.yml
+alerts_secrets=$alerts_directory/secrets
+
+# For .env.
+alert_settings() { printf 'ALERTMANAGER_CONFIG=%s\nALERTMANAGER_SECRETS=%s\n' "$PWD/$alerts_config" "$PWD/$alerts_secrets"; }
+
+# secret_file VARIABLE: the file with what is secret; nothing for what is not.
+secret_file() {
+  case $1 in
+    ALERT_SMTP_PASSWORD) echo "$alerts_secrets/smtp-password" ;;
+    ALERT_CHAT_URL) echo "$alerts_secrets/chat-url" ;;
+    ALERT_PAGER_KEY) echo "$alerts_secrets/pager-key" ;;
+    ALERT_HEARTBEAT_TOKEN) echo "$alerts_secrets/dead-mans-switch-token" ;;
+  esac
+}
+
+# without_value VARIABLE: its value where nobody has said one. amtool takes it for what it is to be.
+without_value() {
+  case $1 in
+    ALERT_SMTP_REQUIRE_TLS) echo true ;;
+    # PagerDuty's own.
+    ALERT_PAGER_URL) echo https://events.pagerduty.com/v2/enqueue ;;
+    ALERT_SMTP_SMARTHOST) echo fill-in.invalid:587 ;;
+    ALERT_HEARTBEAT_URL) echo https://fill-in.invalid/ ;;
+    *) echo fill-in@fill-in.invalid ;;
+  esac
+}
+
+# quoted VALUE: as YAML takes it for a text, or for what is one of its two words.
+quoted() { case $1 in true | false) echo "$1" ;; *) printf "'%s'" "${1//\'/\'\'}" ;; esac; }
+
+# decoded TEXT: with what a URL writes as %40.
+decoded() { local text=${1//\\/\\\\}; printf '%b' "${text//%/\\x}"; }
+
+# alerts_by_relay SMTP_URL: the relay of the notifications carries alerts as well, unless ALERT_SMTP_SMARTHOST is another one.
+alerts_by_relay() {
+  [ -z "${ALERT_SMTP_SMARTHOST:-}" ] || return 0
+  if [[ $1 =~ ^(smtps?)://(([^:@/]*)(:([^@/]*))?@)?([^/:@?]+)(:([0-9]+))? ]]; then
+    local found=("${BASH_REMATCH[@]}") usual=587
+    [ "${found[1]}" = smtp ] || usual=465
+    ALERT_SMTP_SMARTHOST=${found[6]}:${found[8]:-$usual}
+    : "${ALERT_SMTP_USERNAME:=$(decoded "${found[3]}")}" "${ALERT_SMTP_PASSWORD:=$(decoded "${found[5]}")}"
+  else
+    # Whether it will ask who sends is as unknown as the relay itself.
+    : "${ALERT_SMTP_USERNAME:=$(without_value ALERT_SMTP_USERNAME)}"
+  fi
+}
+
+# with_values FRESH: the configuration on standard input, with the variables' values in the lines that are still to be filled
+# in. FRESH=true: it is the one for development, of which no such value may stay.
+with_values() {
+  local line start name mark value
+  while IFS= read -r line || [ -n "$line" ]; do
+    if [[ $1 = true && $line =~ \#\ only\ with\ (ALERT_[A-Z_]+)$ ]]; then
+      name=${BASH_REMATCH[1]}
+      [ -n "${!name:-}" ] || continue
+    elif [[ $line =~ ^(\ *(- )?[a-z_]+:)\ .*\#\ (ALERT_[A-Z_]+)((, if any)?)$ ]]; then
+      start=${BASH_REMATCH[1]} name=${BASH_REMATCH[3]} mark=${BASH_REMATCH[4]} value=${!BASH_REMATCH[3]:-}
+      if [ "$1" = true ]; then
+        [ -n "$value$mark" ] || value=$(without_value "$name")
+        [ -n "$value" ] || continue
+      elif [[ $line != *fill-in* || -z $value ]]; then
+        start=''
+      fi
+      [ -z "$start" ] || line="$start $(quoted "$value") # $name$mark"
+    fi
+    printf '%s\n' "$line"
+  done
+}
+
+write_alert_config() {
+  local fresh=false from=$alerts_config
+  [ -e "$alerts_config" ] || fresh=true from=docker/alertmanager.yml
+  with_values "$fresh" <"$from" >"$alerts_directory/.new"
+  # Into the file that is there: a container may have it mounted.
+  cat "$alerts_directory/.new" >"$alerts_config"
+  rm "$alerts_directory/.new"
+}
+
+write_alert_secrets() {
+  local name file
+  for name in ALERT_SMTP_PASSWORD ALERT_CHAT_URL ALERT_PAGER_KEY ALERT_HEARTBEAT_TOKEN; do
+    file=$(secret_file "$name")
+    # Only what the configuration asks for.
+    grep -q "^[^#]*/etc/alertmanager/secrets/${file##*/}" "$alerts_config" || continue
+    if [ ! -e "$file" ] || grep -q '^fill-in' "$file"; then printf '%s' "${!name:-fill-in}" >"$file"; fi
+  done
+}
+
+# told_of VARIABLE…: which of them did not get in, since a person has written something else there.
+told_of() {
+  local name file
+  for name; do
+    file=$(secret_file "$name")
+    if [ -n "$file" ]; then [ "$(cat "$file" 2>/dev/null)" != "${!name}" ] || continue
+    elif grep -qF " $(quoted "${!name}") # $name" "$alerts_config"; then continue; fi
+    printf 'setup: %s is not written: %s has something else in its place, or no place for it\n' "$name" "$alerts_directory"
+  done
+}
+
+# prepare_receivers SMTP_URL
+prepare_receivers() {
+  local given=() name left
+  for name in "${!ALERT_@}"; do
+    [ -z "${!name}" ] || given+=("$name")
+    [[ ${!name} != *[$'\n\r']* ]] || refuse "$name: has a line break in it"
+  done
+  [[ ${ALERT_SMTP_REQUIRE_TLS:-true} =~ ^(true|false)$ ]] || refuse 'ALERT_SMTP_REQUIRE_TLS: is neither true nor false'
+  alerts_by_relay "$1"
+  mkdir -p "$alerts_secrets"
+  write_alert_config
+  write_alert_secrets
+  # Alertmanager and preflight run as users of their own, so what they are given is for all to read; the way to it on this
+  # machine is for its owner only.
+  chmod 700 "$alerts_directory"
+  chmod 755 "$alerts_secrets"
+  chmod 644 "$alerts_config" "$alerts_secrets"/*
+  printf 'setup: whom Alertmanager tells is in %s\n' "$alerts_directory"
+  told_of ${given[@]+"${given[@]}"}
+  left=$(grep -lE "^[^#]*fill-in" "$alerts_config" "$alerts_secrets"/* || true)
+  [ -z "$left" ] || printf 'setup: still to be filled in, or the stack refuses to start: %s\n' "$(xargs <<<"$left")"
+}
