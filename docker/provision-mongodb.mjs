@@ -7,6 +7,7 @@ import mongoose from 'mongoose';
 
 const { MONGODB_URI: uri, MONGODB_USERNAME: user, MONGODB_PASSWORD: pwd, MONGODB_ROOT_USERNAME, MONGODB_ROOT_PASSWORD } = process.env;
 const ALREADY_THERE = 51003;
+const SIGN_IN_REFUSED = 18;
 
 async function provision(database, role) {
   try {
@@ -33,6 +34,12 @@ try {
   const { databaseName: db } = database;
   const said = await provision(database, { role: 'readWrite', db });
   console.log(`${said}, with the right to read and write ${db}`);
+} catch (error) {
+  if (error.code !== SIGN_IN_REFUSED) throw error;
+  console.error(
+    `provision: MongoDB does not take MONGODB_ROOT_PASSWORD for ${MONGODB_ROOT_USERNAME}: its volume was made with another one (a .env that was replaced?); see DEPLOYMENT.md, Passwords`,
+  );
+  process.exitCode = 1;
 } finally {
   await client.close();
 }

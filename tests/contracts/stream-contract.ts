@@ -4,6 +4,7 @@ import { streamDeskContract } from './stream-desk-contract.js';
 import { streamFleetContract } from './stream-fleet-contract.js';
 import { streamLayoutContract } from './stream-layout-contract.js';
 import { streamParkingContract } from './stream-parking-contract.js';
+import { streamSettleAndReadContract } from './stream-settle-and-read-contract.js';
 import {
   draft,
   FAILURE,
@@ -29,6 +30,7 @@ export function streamContract(features: StreamFeatures, make: () => Promise<Str
     if (features.durable) surviving(tester);
   });
   describe('Parked keys', () => streamParkingContract(new StreamTester(make)));
+  describe('A settlement with the next read', () => streamSettleAndReadContract(new StreamTester(make)));
   describe('PartitionLeases', () => streamFleetContract(new StreamTester(make)));
   describe('StreamDesk', () => streamDeskContract(new StreamTester(make)));
   describe('A change of partitions', () => streamLayoutContract(new StreamTester(make)));
