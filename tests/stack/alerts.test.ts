@@ -1,5 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { appendFileSync, copyFileSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, copyFileSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
@@ -191,7 +191,9 @@ describe('In production preflight', () => {
     refused({}, 'url: http://sink:3080/x leads to the sink');
   });
 
-  it('refuses a secret that is not there, or empty', () => {
+  it('refuses a secret that is not there, or empty, or that only its owner can read', () => {
+    chmodSync(at('secrets/smtp-password'), 0o600);
+    refused({}, `${at('secrets/smtp-password')} cannot be read (its owner and group only); it must be a file that all users can read`);
     rmSync(at('secrets/pager-key'));
     writeFileSync(at('secrets/chat-url'), '\n');
     refused({}, `${at('secrets/pager-key')} cannot be read (ENOENT)`, `${at('secrets/chat-url')} is empty`);
