@@ -4,7 +4,7 @@
  *
  *     node docker/preflight.mjs [/etc/alertmanager]    the directory in which Alertmanager finds its configuration and secrets
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 const KNOWN = new Set(['admin', 'admin123', 'changeme', 'development-only', 'guest', 'password', 'root', 'secret', 'signalbox']);
@@ -43,6 +43,8 @@ function nowhere(value, remedy) {
 
 function textOf(path) {
   try {
+    // That we can read it does not mean that Alertmanager can, which is another user.
+    if ((statSync(path).mode & 0o004) === 0) return { unreadable: 'its owner and group only' };
     return { text: readFileSync(path, 'utf8') };
   } catch (error) {
     return { unreadable: error.code };

@@ -1,6 +1,7 @@
-import { spawnSync } from 'node:child_process';
-import { appendFileSync, copyFileSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFile, spawnSync } from 'node:child_process';
+import { appendFileSync, chmodSync, copyFileSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
 import { ensureInstalled } from '../support/servers/install.js';
@@ -34,17 +35,21 @@ interface Config {
 }
 const config = (path = at('alertmanager.yml')): Config => parse(readFileSync(path, 'utf8'), { merge: true }) as Config;
 
+const run = promisify(execFile);
+
 /** amtool's judgement of the configuration for production. */
-function faults(): string {
-  const { status, stdout, stderr } = spawnSync('amtool', ['check-config', at('alertmanager.yml')], { encoding: 'utf8' });
-  return status === 0 ? '' : stdout + stderr;
+function faults(): Promise<string> {
+  return run('amtool', ['check-config', at('alertmanager.yml')]).then(
+    () => '',
+    ({ stdout, stderr }: { readonly stdout: string; readonly stderr: string }) => stdout + stderr || 'amtool did not run',
+  );
 }
 
 describe('For production scripts/setup.sh', () => {
-  it('makes a configuration of whom it is told, which Alertmanager takes and preflight lets pass', () => {
+  it('makes a configuration of whom it is told, which Alertmanager takes and preflight lets pass', async () => {
     const env = here.setup(PRODUCTION, { ...RECEIVERS, ALERT_HEARTBEAT_TOKEN: 'heart' });
     expect(env).toMatchObject({ ALERTMANAGER_CONFIG: at('alertmanager.yml'), ALERTMANAGER_SECRETS: at('secrets') });
-    expect(faults()).toBe('');
+    expect(await faults()).toBe('');
     expect(here.preflight(env)).toEqual({ code: 0, said: '' });
     const { global, receivers } = config();
     expect(global).toMatchObject({
@@ -69,9 +74,9 @@ describe('For production scripts/setup.sh', () => {
     expect(config().receivers.map(Object.keys)).toEqual(development.receivers.map(Object.keys));
   });
 
-  it('leaves out the sign-in of a relay that asks for none, and the token of a heartbeat without one', () => {
+  it('leaves out the sign-in of a relay that asks for none, and the token of a heartbeat without one', async () => {
     const env = here.setup(['--production', '--smtp-url', 'smtp://mail.example.com'], RECEIVERS);
-    expect(faults()).toBe('');
+    expect(await faults()).toBe('');
     expect(config().global).toMatchObject({ smtp_smarthost: 'mail.example.com:587' });
     expect(config().global).not.toHaveProperty('smtp_auth_username');
     expect(text('alertmanager.yml')).not.toMatch(/^[^#]*(smtp-password|dead-mans-switch-token)/m);
@@ -94,9 +99,9 @@ describe('For production scripts/setup.sh', () => {
     expect(tracked.filter((path) => path.startsWith(DIRECTORY))).toEqual([]);
   });
 
-  it('marks what nobody has said, which Alertmanager takes and preflight refuses with the line, until it is said', () => {
+  it('marks what nobody has said, which Alertmanager takes and preflight refuses with the line, until it is said', async () => {
     const env = here.setup(['--production']);
-    expect(faults()).toBe('');
+    expect(await faults()).toBe('');
     const { code, said } = here.preflight(env);
     expect(code).toBe(2);
     const toFill = /^preflight: (ALERTMANAGER_\w+): (\S+?)(?:, line (\d+): .*)? is still to be filled in, there or by /gm;
@@ -109,7 +114,7 @@ describe('For production scripts/setup.sh', () => {
     const secrets = ['chat-url', 'pager-key', 'smtp-password'].map((name) => ['ALERTMANAGER_SECRETS', `secrets/${name}`, false]);
     expect(found.sort()).toEqual([...places, ...secrets].sort());
     here.setup(['--receivers', '--smtp-url', 'smtp://a:b@mail.example.com'], RECEIVERS);
-    expect(faults()).toBe('');
+    expect(await faults()).toBe('');
     expect(here.preflight(env)).toEqual({ code: 0, said: '' });
   });
 
@@ -186,7 +191,9 @@ describe('In production preflight', () => {
     refused({}, 'url: http://sink:3080/x leads to the sink');
   });
 
-  it('refuses a secret that is not there, or empty', () => {
+  it('refuses a secret that is not there, or empty, or that only its owner can read', () => {
+    chmodSync(at('secrets/smtp-password'), 0o600);
+    refused({}, `${at('secrets/smtp-password')} cannot be read (its owner and group only); it must be a file that all users can read`);
     rmSync(at('secrets/pager-key'));
     writeFileSync(at('secrets/chat-url'), '\n');
     refused({}, `${at('secrets/pager-key')} cannot be read (ENOENT)`, `${at('secrets/chat-url')} is empty`);
