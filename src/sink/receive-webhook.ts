@@ -29,7 +29,8 @@ export function webhookReceiver(sink: Sink): WebhookReceiver {
 
 /** Answers as scripted; `more` is added to the answer of what was taken. */
 export function reply(sink: Sink, request: IncomingMessage, response: ServerResponse, step: Step, more: object = {}): void {
-  const taken = { received: true, ...more };
+  // `ok`: what those look for who take us for a chat, and call anything else a failure.
+  const taken = { received: true, ok: true, ...more };
   switch (step.do) {
     case 'status':
       answer(response, step.status ?? 200, isTaken(step) ? taken : { received: false }, step.retryAfterS);
