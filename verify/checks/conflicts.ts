@@ -1,6 +1,7 @@
 import { type Check, hold, same } from '../check.js';
-import { type Accepted, fresh, NOTIFICATIONS, request } from '../notify.js';
-import type { World } from '../world.js';
+import { message } from '../message.js';
+import { fresh, NOTIFICATIONS, request } from '../notify.js';
+import type { JsonBody, World } from '../world.js';
 import { fileIn } from './files.js';
 import { judged, refused } from './settings.js';
 
@@ -51,18 +52,24 @@ async function knownPasswords() {
   };
 }
 
-async function keys(world: World) {
-  const body = request({ idempotencyKey: fresh('key') });
-  const first = await world.expect<Accepted>(202, NOTIFICATIONS, { method: 'POST', body });
-  const repeat = await world.expect<Accepted>(200, NOTIFICATIONS, { method: 'POST', body });
-  same([first.body.idempotentHit, repeat.body.idempotentHit], [false, true], 'idempotentHit of the first and the repeat');
-  same(repeat.body.notificationId, first.body.notificationId, 'the id');
+/** One way of the key, for notifications and for messages: the same answers. */
+async function keysOf(world: World, url: string, body: JsonBody, id: string, other: JsonBody): Promise<void> {
+  const first = await world.expect<JsonBody>(202, url, { method: 'POST', body });
+  const repeat = await world.expect<JsonBody>(200, url, { method: 'POST', body });
+  same([first.body['idempotentHit'], repeat.body['idempotentHit']], [false, true], `${url}: idempotentHit of the first and the repeat`);
+  same(repeat.body[id], first.body[id], 'the id');
   same(repeat.headers.get('idempotency-replayed'), 'true', 'the header');
-  await world.expect(422, NOTIFICATIONS, { method: 'POST', body: { ...body, body: 'Other words' } });
-  return {
-    seen: 'notifications: 202 new, 200 repeat, idempotentHit in both, header; other payload 422',
-    open: 'messages are not built yet',
-  };
+  await world.expect(422, url, { method: 'POST', body: { ...body, ...other } });
+}
+
+async function keys(world: World): Promise<string> {
+  await keysOf(world, NOTIFICATIONS, request({ idempotencyKey: fresh('key') }), 'notificationId', { body: 'Other words' });
+  const said = message();
+  await keysOf(world, '/api/messages', said, 'messageId', { content: 'Other words' });
+  // The client's id is its sender's, in its conversation: of another one it is another message.
+  const elsewhere = { ...said, conversationId: fresh('room') };
+  await world.expect(202, '/api/messages', { method: 'POST', body: elsewhere });
+  return 'notifications and messages: 202 new, 200 repeat, idempotentHit in both, header; other payload 422; clientMessageId is per conversation';
 }
 
 async function engines(world: World): Promise<string> {

@@ -46,7 +46,7 @@ async function desk(world: World) {
   );
   return {
     seen: 'listed, inspected, redriven under its own id and dead again, bulk by filter tried dry, discarded',
-    open: 'messages, positions and jobs are not built yet; rights of an administrator come with identity',
+    open: 'of notifications; messages: MSG-06; positions and jobs are not built yet; rights of an administrator come with identity',
   };
 }
 
