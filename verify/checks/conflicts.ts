@@ -1,6 +1,6 @@
 import { type Check, hold, same } from '../check.js';
-import { type Accepted, message } from '../message.js';
-import { fresh, NOTIFICATIONS, request } from '../notify.js';
+import { message } from '../message.js';
+import { type Accepted, fresh, NOTIFICATIONS, request } from '../notify.js';
 import type { JsonBody, World } from '../world.js';
 import { fileIn } from './files.js';
 import { judged, refused } from './settings.js';
