@@ -65,6 +65,24 @@ export function messagesContract(features: StoreFeatures, make: () => Promise<Me
       expect(await harness.messages.get('t', again.id)).toMatchObject(messageDraft(1));
     });
 
+    test('several calls at once are answered each for itself, also where one cannot be written', async () => {
+      const refuse = (): never => {
+        throw new Error('cannot be written');
+      };
+      const content = { toString: refuse, toJSON: refuse, toBSON: refuse } as unknown as string;
+      const unwritable = messageDraft(9, { conversationId: 'other', content });
+      const at = (n: number, conversationId: string): MessageDraft => messageDraft(n, { conversationId });
+      const [first, failed, second] = await Promise.allSettled([
+        harness.messages.persist([messageDraft(1), messageDraft(2)]),
+        harness.messages.persist([unwritable]),
+        harness.messages.persist([at(1, 'third'), messageDraft(1)]),
+      ]);
+      expect(first).toMatchObject({ value: ['stored', 'stored'] });
+      expect(failed.status).toBe('rejected');
+      expect(second).toMatchObject({ value: ['stored', 'duplicate'] });
+      expect(await all()).toHaveLength(2);
+    });
+
     test('refuses another message under the same key, and stores its neighbours', async () => {
       await harness.messages.persist([messageDraft(1)]);
       const other = messageDraft(1, { fingerprint: 'other', content: 'other', order: orderText(1, 900) });

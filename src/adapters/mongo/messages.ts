@@ -45,7 +45,7 @@ export class MongoMessages implements MessageStore {
   readonly #run: Commands<MessageDocument>;
   readonly #receipts: Commands<ReceiptDocument>;
   readonly #clock: ServerClock;
-  readonly #gathered = new Gather<readonly MessageDraft[], readonly PersistOutcome[]>(BATCHES, (batches) => this.#persistAll(batches));
+  readonly #gathered = new Gather<readonly MessageDraft[], readonly PersistOutcome[]>(BATCHES, (batches) => this.#persistEach(batches));
 
   constructor(pool: DatabaseConnectionPool, clock: ServerClock) {
     this.#run = commandsOn(pool, MESSAGES);
@@ -55,6 +55,25 @@ export class MongoMessages implements MessageStore {
 
   async persist(drafts: readonly MessageDraft[]): Promise<readonly PersistOutcome[]> {
     return drafts.length === 0 ? [] : this.#gathered.add(drafts);
+  }
+
+  /** Where one of them cannot be written as it is, each by itself: nobody fails for what another was given. */
+  async #persistEach(batches: readonly (readonly MessageDraft[])[]): Promise<readonly (readonly PersistOutcome[] | SignalboxError)[]> {
+    try {
+      return await this.#persistAll(batches);
+    } catch (error) {
+      if (batches.length === 1 || (error instanceof SignalboxError && error.retryable)) throw error;
+    }
+    const outcomes: (readonly PersistOutcome[] | SignalboxError)[] = [];
+    for (const batch of batches) {
+      try {
+        outcomes.push(...(await this.#persistAll([batch])));
+      } catch (cause) {
+        const internal = new SignalboxError('internal', 'The messages could not be written.', { cause });
+        outcomes.push(cause instanceof SignalboxError ? cause : internal);
+      }
+    }
+    return outcomes;
   }
 
   /** Batches of several partitions as one; each is answered for itself. */
