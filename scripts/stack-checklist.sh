@@ -175,6 +175,7 @@ emergency_stop() {
   run 187 'npm run verify:duplicates'
   run 461 'docker-compose -f docker-compose.scale.yml kill'
   run 458 'docker-compose -f docker-compose.scale.yml down'
+  check 'nothing is left running' test -z "$(stack_containers)"
 }
 
 environment_setup
