@@ -23,6 +23,15 @@ describe('What a server of MongoDB’s protocol says', () => {
     expect(translated(error)).toBe(error);
   });
 
+  it.each([
+    ['a value', new mongo.MongoServerError({ code: 2, message: 'BadValue' })],
+    ['a document by a rule', new mongo.MongoServerError({ code: 121, message: 'Document failed validation' })],
+    ['a document for its size', new mongo.MongoServerError({ code: 10_334, message: 'BSONObj size is invalid' })],
+    ['it, by the driver, before it is sent', new mongo.MongoInvalidArgumentError('Document is larger than the maximum size')],
+  ])('is no failure of the store when it refuses %s: to try again would not help', (_, error) => {
+    expect(translated(error)).toMatchObject({ code: 'internal', retryable: false });
+  });
+
   it('is neither when it is anything else: then the store is unavailable', () => {
     const error = new mongo.MongoServerError({ code: 1, message: 'out of shared memory' });
     expect([isDuplicate(error), isPassing(error)]).toEqual([false, false]);

@@ -12,7 +12,7 @@ export interface MessagesHarness extends Pick<StoreHarness, 'now' | 'pass' | 're
 const CHAT = { tenant: 't', conversationId: 'chat' };
 
 /** The n-th message of a conversation, as its stream gives it out. */
-function messageDraft(n: number, change: Partial<MessageDraft> = {}): MessageDraft {
+export function messageDraft(n: number, change: Partial<MessageDraft> = {}): MessageDraft {
   const { tenant, conversationId } = { ...CHAT, ...change };
   const id = `${tenant}-${conversationId}-${n}`;
   return {
