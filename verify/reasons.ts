@@ -53,7 +53,6 @@ export const REASONS: Readonly<Record<string, string>> = {
   'FIL-16': DEPLOYMENT,
   'INF-01': 'TLS and backups of Redis are not checked yet; its policy: X-19',
   'INF-02': 'needs a database as it will be provisioned',
-  'INF-07': 'automatic scaling is not built yet; the balancer: ENV-02',
   'INF-08': DEPLOYMENT,
   'INF-10': 'of messages: MSG-13',
   'INF-11': PERSON,

@@ -59,7 +59,7 @@ export const business: Board = {
           about: 'Records in hand, of those that all workers would take.',
           unit: 'percentunit',
           span: 5,
-          queries: [{ expr: 'sum(signalbox_records_held{state="held"}) / sum(signalbox_records_held{state="limit"})', legend: 'in hand' }],
+          queries: [{ expr: 'signalbox:records_held_ratio', legend: 'in hand' }],
         }),
       ],
     },

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
+import { addAutoscale } from './autoscale.js';
 import { CliError } from './cli-error.js';
 import { addCluster } from './cluster.js';
 import { type Finish, httpUrl } from './command.js';
@@ -91,6 +92,7 @@ function createProgram(finish: Finish): Command {
   addCluster(program, finish);
   addWorkers(program, finish);
   addScale(program, finish);
+  addAutoscale(program, finish);
   addDiag(program, finish);
   addConfig(program, finish);
   addMigrate(program);

@@ -40,7 +40,8 @@ export function addScale(program: Command, finish: Finish): void {
     .action(async (workers: number, options: Options) => finish((await scale(workers, options, runProgram)) ? 0 : 1));
 }
 
-function wanted(text: string): number {
+/** An option's value as a number of workers of the stack. */
+export function wanted(text: string): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || value > MOST) throw new InvalidArgumentError(`It must be a whole number from 0 to ${MOST}.`);
   return value;
@@ -75,6 +76,12 @@ export async function scale(workers: number, { file, within }: Options, run: Run
   }
 }
 
+/** How many workers the stack has, healthy or not. */
+export async function workersIn(file: string, run: Run): Promise<number> {
+  const [program, ...first] = await composeProgram(run);
+  return (await statesOf((...args) => run(program, [...first, '-f', file, ...args]), run)).length;
+}
+
 /** The health of every worker's container. */
 async function statesOf(compose: (...args: readonly string[]) => Promise<string>, run: Run): Promise<readonly string[]> {
   const ids = linesOf(await compose('ps', '-q', ...NAMED, ELASTIC));
@@ -93,7 +100,8 @@ async function composeProgram(run: Run): Promise<readonly [string, ...string[]]>
   throw new CliError('neither "docker compose" nor "docker-compose" is there: is Docker installed?');
 }
 
-function runProgram(program: string, args: readonly string[]): Promise<string> {
+/** {@link Run} for real. */
+export function runProgram(program: string, args: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     let said = '';

@@ -1,5 +1,6 @@
 import type { Drill } from './drill.js';
 import { alert } from './drills/alert.js';
+import { autoscale } from './drills/autoscale.js';
 import { brokerRestart } from './drills/broker-restart.js';
 import { clockJump } from './drills/clock-jump.js';
 import { lostReply } from './drills/lost-reply.js';
@@ -54,6 +55,7 @@ export const DRILLS: readonly Drill<unknown>[] = [
   slowProvider,
   thunderingHerd,
   alert,
+  autoscale,
   streamConsumerCrash,
   streamZombie,
   streamRedisRestart,
