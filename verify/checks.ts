@@ -16,6 +16,7 @@ import { OF_MESSAGES } from './checks/messages.js';
 import { METRICS } from './checks/metrics.js';
 import { MONITORING } from './checks/monitoring.js';
 import { OF_NOTIFICATIONS } from './checks/notifications.js';
+import { RECEIVERS } from './checks/receivers.js';
 import { RELIABILITY } from './checks/reliability.js';
 import { SERVERS } from './checks/servers.js';
 import { OF_SETTINGS } from './checks/settings.js';
@@ -43,6 +44,7 @@ export const GROUPS = {
   conflicts: CONFLICTS,
   stack: STACK,
   monitoring: MONITORING,
+  receivers: RECEIVERS,
 } as const satisfies Readonly<Record<string, readonly Check[]>>;
 
 export const CHECKS: readonly Check[] = Object.values(GROUPS).flat();

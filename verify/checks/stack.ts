@@ -30,21 +30,6 @@ async function prometheusConfig(world: World): Promise<string> {
   return stdout.trim().split('\n').join('; ');
 }
 
-async function alertmanagerConfig(world: World): Promise<string> {
-  const { stdout } = await inside(world, 'alertmanager', ['amtool', 'check-config', '/etc/alertmanager/alertmanager.yml']);
-  hold(/SUCCESS/.test(stdout), 'amtool to find no fault', stdout);
-  const { body } = await world.expect<{ config: { original: string } }>(200, `${world.site.alertmanager}/api/v2/status`);
-  const { original } = body.config;
-  for (const [what, wanted] of [
-    ['mail', /email_configs|email/],
-    ['chat', /slack_configs|slack|chat/],
-    ['pager', /pagerduty_configs|pager/],
-  ] as const) {
-    hold(wanted.test(original), `a receiver for ${what}`, original);
-  }
-  return 'amtool: no fault; receivers for mail, chat and pager';
-}
-
 async function allHealthy(world: World): Promise<string> {
   const all = await containers(world);
   // One-shot services, such as migrations, have ended when all is well.
@@ -247,7 +232,6 @@ async function ports(world: World): Promise<string> {
 export const STACK: readonly Check[] = [
   { id: 'FIL-02', ...ON, run: nginx },
   { id: 'FIL-03', ...ON, run: prometheusConfig },
-  { id: 'FIL-08', ...ON, run: alertmanagerConfig },
   { id: 'INF-04', ...ON, run: limits },
   { id: 'INF-05', ...ON, run: allHealthy },
   { id: 'INF-06', ...ON, run: isolation },
