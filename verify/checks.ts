@@ -21,6 +21,7 @@ import { RELIABILITY } from './checks/reliability.js';
 import { SERVERS } from './checks/servers.js';
 import { OF_SETTINGS } from './checks/settings.js';
 import { STACK } from './checks/stack.js';
+import { STARTING } from './checks/starting.js';
 import { WORKERS } from './checks/workers.js';
 
 /** The checks by what they look at. */
@@ -43,6 +44,7 @@ export const GROUPS = {
   servers: SERVERS,
   conflicts: CONFLICTS,
   stack: STACK,
+  starting: STARTING,
   monitoring: MONITORING,
   receivers: RECEIVERS,
 } as const satisfies Readonly<Record<string, readonly Check[]>>;

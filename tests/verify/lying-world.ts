@@ -103,7 +103,7 @@ function siteAt(url: string, target: TargetName): Site {
     grafana: page,
     servers: target === 'cluster' ? { mongodb: idle, rabbitmq: idle, redis: idle } : null,
     clusterDirectory: target === 'cluster' ? '/nowhere' : null,
-    compose: target === 'compose' ? ['compose'] : null,
+    compose: target === 'compose' ? ['compose', '-f', 'docker-compose.scale.yml'] : null,
     environment: {},
     startMs: 60_000,
     about: 'a world that lies',

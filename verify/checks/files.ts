@@ -14,6 +14,7 @@ export function fileIn({ root }: World, path: string): string {
 }
 
 interface Service {
+  readonly depends_on?: Readonly<Record<string, { readonly condition?: string }>>;
   readonly image?: string;
   readonly build?: unknown;
   readonly container_name?: string;
@@ -22,7 +23,7 @@ interface Service {
 }
 
 /** The services of a compose file as it is written. */
-function servicesIn(world: World, path: string): Readonly<Record<string, Service>> {
+export function servicesIn(world: World, path: string): Readonly<Record<string, Service>> {
   const { services } = parse(fileIn(world, path), { merge: true }) as { services?: Record<string, Service> };
   hold(services !== undefined && Object.keys(services).length > 0, `services in ${path}`, 'none');
   return services;

@@ -1,4 +1,4 @@
-import { type Check, Failure, hold, same } from '../check.js';
+import { type Check, hold, same } from '../check.js';
 import { type Container, compose, containers, inside, serviceNamed, serviceOf } from '../containers.js';
 import { workerHealth } from '../reading.js';
 import { workersNow } from '../sites/compose.js';
@@ -28,25 +28,6 @@ async function prometheusConfig(world: World): Promise<string> {
   const { stdout } = await inside(world, 'prometheus', ['promtool', 'check', 'config', '/etc/prometheus/prometheus.yml']);
   hold(/SUCCESS/.test(stdout) && !/FAILED/.test(stdout), 'promtool to find no fault', stdout);
   return stdout.trim().split('\n').join('; ');
-}
-
-async function allHealthy(world: World): Promise<string> {
-  const all = await containers(world);
-  // One-shot services, such as migrations, have ended when all is well.
-  const ended = all.filter(({ State }) => State.Status === 'exited');
-  for (const { Name, State } of ended) same(State.ExitCode, 0, `the exit code of ${Name}`);
-  const alive = all.filter((one) => !ended.includes(one));
-  hold(
-    alive.length > 0,
-    'running containers',
-    all.map(({ Name, State }) => [Name, State.Status]),
-  );
-  for (const { Name, Config, State } of alive) {
-    const [kind = 'NONE'] = Config.Healthcheck?.Test ?? [];
-    hold(kind !== 'NONE', `a health check of ${Name}`, Config.Healthcheck);
-    same([State.Status, State.Health?.Status], ['running', 'healthy'], `the state of ${Name}`);
-  }
-  return `${alive.length} containers, each with a health check, all healthy; ${ended.length} one-shot services ended with 0`;
 }
 
 async function running(world: World): Promise<readonly Container[]> {
@@ -106,20 +87,6 @@ async function isolation(world: World): Promise<string> {
     );
   }
   return `${seen}; ${kept.length} volumes; inner networks ${inner.map(({ Name }) => Name).join(', ')}`;
-}
-
-/** From a container's start to the line in which its process says that it is ready. */
-async function startTimes(world: World): Promise<string> {
-  const own = (await running(world)).filter((one) => /^(api|worker)/.test(serviceOf(one)));
-  const took: number[] = [];
-  for (const { Id, Name, State } of own) {
-    const { stdout } = await world.succeed(['docker', 'logs', '--since', State.StartedAt, Id], { env: world.site.environment });
-    const line = stdout.split('\n').find((one) => one.includes('"msg":"ready"'));
-    if (line === undefined) throw new Failure(`${Name} to have said that it is ready`, stdout.slice(0, 300));
-    took.push(Date.parse((JSON.parse(line) as { time: string }).time) - Date.parse(State.StartedAt));
-  }
-  hold(took.length > 0 && Math.max(...took) < 30_000, 'each ready within 30 s', took);
-  return `${took.length} processes ready after ${Math.min(...took)} to ${Math.max(...took)} ms`;
 }
 
 const BACK_MS = 90_000;
@@ -233,9 +200,7 @@ export const STACK: readonly Check[] = [
   { id: 'FIL-02', ...ON, run: nginx },
   { id: 'FIL-03', ...ON, run: prometheusConfig },
   { id: 'INF-04', ...ON, run: limits },
-  { id: 'INF-05', ...ON, run: allHealthy },
   { id: 'INF-06', ...ON, run: isolation },
-  { id: 'INF-09', ...ON, run: startTimes },
   { id: 'SEC-04', ...ON, run: isolation },
   { id: 'ENV-10', ...ON, run: redisMemory },
   { id: 'X-19', ...ON, run: redisPolicy },
