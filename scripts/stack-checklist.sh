@@ -57,9 +57,10 @@ build_images() {
 
 start_infrastructure() {
   section '4. Start Infrastructure'
+  local began=$SECONDS
   run 88 'docker-compose -f docker-compose.scale.yml up -d'
-  # Instead of `sleep 30`: until all say that they are well.
-  run 91 'stack_wait 45'
+  # Instead of `sleep 30`: until all say that they are well. What `up` itself took counts.
+  run 91 'stack_wait 45 $began'
   run 94 'docker-compose -f docker-compose.scale.yml ps'
 }
 
