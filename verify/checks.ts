@@ -1,4 +1,5 @@
 import type { Check } from './check.js';
+import { OF_ALERTS } from './checks/alerts.js';
 import { COMMANDS } from './checks/commands.js';
 import { CONFLICTS } from './checks/conflicts.js';
 import { DATA } from './checks/data.js';
@@ -47,6 +48,7 @@ export const GROUPS = {
   starting: STARTING,
   monitoring: MONITORING,
   receivers: RECEIVERS,
+  alerts: OF_ALERTS,
 } as const satisfies Readonly<Record<string, readonly Check[]>>;
 
 export const CHECKS: readonly Check[] = Object.values(GROUPS).flat();

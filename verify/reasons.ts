@@ -95,8 +95,6 @@ export const REASONS: Readonly<Record<string, string>> = {
   'SLO-10': JOBS,
   'SLO-11': SOAK,
   'SLO-12': DEPLOYMENT,
-  'X-08': ALERTS,
-  'X-09': ALERTS,
   'X-17': JOBS,
   'X-18': 'clearing a queue is not built yet',
   'X-23': JOBS,

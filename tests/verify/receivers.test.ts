@@ -1,24 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { RECEIVERS } from '../../verify/checks/receivers.js';
-import { judge, type Verdict } from '../../verify/judge.js';
-import { lyingWorld } from './lying-world.js';
+import type { Verdict } from '../../verify/judge.js';
+import { judgedBy } from './judged.js';
 
 const SHIPPED = readFileSync('docker/alertmanager.yml', 'utf8');
 
 /** Where amtool finds no fault in it and Alertmanager has loaded it. */
 async function judged(original: string): Promise<Verdict | undefined> {
-  const world = await lyingWorld('compose', {
-    say: () => "Checking '/etc/alertmanager/alertmanager.yml'  SUCCESS",
-    answer: () => ({ config: { original } }),
-  });
-  const rows = [{ id: 'FIL-08', section: '', requirement: '', check: '' }];
-  try {
-    const [verdict] = await judge(rows, { ...world, checks: RECEIVERS, reasonFor: () => 'none', tell: () => {} });
-    return verdict;
-  } finally {
-    await world.end();
-  }
+  const lies = { say: () => "Checking '/etc/alertmanager/alertmanager.yml'  SUCCESS", answer: () => ({ config: { original } }) };
+  return (await judgedBy(RECEIVERS, ['FIL-08'], 'compose', lies))[0];
 }
 
 describe('FIL-08, where amtool finds no fault', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { STARTING } from '../../verify/checks/starting.js';
-import { judge, type Verdict } from '../../verify/judge.js';
-import { lyingWorld } from './lying-world.js';
+import type { Verdict } from '../../verify/judge.js';
+import { judgedBy } from './judged.js';
 
 const UP_AT = Date.parse('2026-11-23T08:00:00Z');
 
@@ -40,22 +40,13 @@ function inspected({ service, made, status = 'running', exitCode = 0 }: Planted)
 }
 
 async function judged(id: string, containers: readonly Planted[]): Promise<Verdict | undefined> {
-  const world = await lyingWorld('compose', {
-    root: process.cwd(),
-    say(argv) {
-      if (argv.includes('ps')) return containers.map(({ service }) => service).join('\n');
-      if (argv.includes('inspect')) return JSON.stringify(containers.map(inspected));
-      const { ready = [] } = containers.find(({ service }) => service === argv.at(-1)) ?? {};
-      return ready.map((s) => JSON.stringify({ time: new Date(UP_AT + s * 1_000).toISOString(), msg: 'ready' })).join('\n');
-    },
-  });
-  try {
-    const row = { id, section: '', requirement: '', check: '' };
-    const [verdict] = await judge([row], { ...world, checks: STARTING, reasonFor: () => 'none', tell: () => {} });
-    return verdict;
-  } finally {
-    await world.end();
-  }
+  const say = (argv: readonly string[]): string => {
+    if (argv.includes('ps')) return containers.map(({ service }) => service).join('\n');
+    if (argv.includes('inspect')) return JSON.stringify(containers.map(inspected));
+    const { ready = [] } = containers.find(({ service }) => service === argv.at(-1)) ?? {};
+    return ready.map((s) => JSON.stringify({ time: new Date(UP_AT + s * 1_000).toISOString(), msg: 'ready' })).join('\n');
+  };
+  return (await judgedBy(STARTING, [id], 'compose', { root: process.cwd(), say }))[0];
 }
 
 describe('INF-05', () => {

@@ -77,7 +77,11 @@ async function startTimes(world: World) {
     const at = await firstReady(world, one);
     if (at !== null) took.set(serviceOf(one), at - upAt);
   }
-  world.note({ upAt: new Date(upAt).toISOString(), made: first.map(({ Name, Created }) => [Name, Created]), took: Object.fromEntries(took) });
+  world.note({
+    upAt: new Date(upAt).toISOString(),
+    made: first.map(({ Name, Created }) => [Name, Created]),
+    took: Object.fromEntries(took),
+  });
   if (took.size === 0) {
     throw new Unmeasured('no API or worker is left of those that came with the stack: take it down, and up again, and measure then');
   }
