@@ -56,10 +56,20 @@ function writtenAlerts(world: World): readonly LoadedRule[] {
   );
 }
 
+/** The longest interval between evaluations is a minute. */
+const EVALUATED_WITHIN_MS = 90_000;
+
 /** All alerts: those that are loaded where there is a Prometheus, else those of the files. */
 async function alertsOf(world: World): Promise<readonly LoadedRule[]> {
   if (world.site.prometheus === null) return writtenAlerts(world);
-  return (await ruleGroups(world)).flatMap(({ rules }) => rules.filter(({ type }) => type === 'alerting'));
+  return world.until(
+    'Prometheus to have evaluated all rules once',
+    async () => {
+      const all = (await ruleGroups(world)).flatMap(({ rules }) => rules.filter(({ type }) => type === 'alerting'));
+      return all.length > 0 && all.every(({ health }) => health !== 'unknown') ? all : null;
+    },
+    EVALUATED_WITHIN_MS,
+  );
 }
 
 /** The link of the alert leads to a section that says what to do. */
@@ -198,8 +208,8 @@ const DLQ: readonly Wanted[] = [
 const HTTP_P95 = 'signalbox:http_duration_seconds:p95';
 const DUPLICATES = 'signalbox_duplicates_total';
 
-/** Which alerts there are. That each of them fires when it should, and not just below: npm test -- tests/monitoring. */
-export const OF_ALERTS: readonly Check[] = [
+/** That each of them fires when it should, and not just below, is shown by npm test -- tests/monitoring. */
+const EACH: readonly Check[] = [
   { id: 'ALR-04', run: alerts(...WORKER_DOWN, ...SERVICE_DOWN) },
   { id: 'ALR-05', run: alerts(...ERROR_RATES) },
   {
@@ -244,3 +254,6 @@ export const OF_ALERTS: readonly Check[] = [
   { id: 'X-08', run: alerts(...DLQ) },
   { id: 'X-09', run: alerts(...WORKER_DOWN, ...SERVICE_DOWN) },
 ];
+
+/** Which alerts there are. */
+export const OF_ALERTS: readonly Check[] = EACH.map((check) => ({ ...check, withinMs: 2 * EVALUATED_WITHIN_MS }));
