@@ -1,5 +1,6 @@
 import type { Check } from './check.js';
 import { OF_ALERTS } from './checks/alerts.js';
+import { OF_THE_BUSINESS } from './checks/business.js';
 import { COMMANDS } from './checks/commands.js';
 import { CONFLICTS } from './checks/conflicts.js';
 import { DATA } from './checks/data.js';
@@ -19,6 +20,7 @@ import { MONITORING } from './checks/monitoring.js';
 import { OF_NOTIFICATIONS } from './checks/notifications.js';
 import { RECEIVERS } from './checks/receivers.js';
 import { RELIABILITY } from './checks/reliability.js';
+import { SECURITY } from './checks/security.js';
 import { SERVERS } from './checks/servers.js';
 import { OF_SETTINGS } from './checks/settings.js';
 import { STACK } from './checks/stack.js';
@@ -49,6 +51,8 @@ export const GROUPS = {
   monitoring: MONITORING,
   receivers: RECEIVERS,
   alerts: OF_ALERTS,
+  business: OF_THE_BUSINESS,
+  security: SECURITY,
 } as const satisfies Readonly<Record<string, readonly Check[]>>;
 
 export const CHECKS: readonly Check[] = Object.values(GROUPS).flat();
