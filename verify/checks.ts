@@ -18,7 +18,9 @@ import { OF_MESSAGES } from './checks/messages.js';
 import { METRICS } from './checks/metrics.js';
 import { MONITORING } from './checks/monitoring.js';
 import { OF_NOTIFICATIONS } from './checks/notifications.js';
+import { PLANTED_FAULTS } from './checks/planted.js';
 import { RECEIVERS } from './checks/receivers.js';
+import { REDIS } from './checks/redis.js';
 import { RELIABILITY } from './checks/reliability.js';
 import { SECURITY } from './checks/security.js';
 import { SERVERS } from './checks/servers.js';
@@ -52,6 +54,8 @@ export const GROUPS = {
   receivers: RECEIVERS,
   alerts: OF_ALERTS,
   business: OF_THE_BUSINESS,
+  planted: PLANTED_FAULTS,
+  redis: REDIS,
   security: SECURITY,
 } as const satisfies Readonly<Record<string, readonly Check[]>>;
 

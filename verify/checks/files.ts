@@ -14,6 +14,7 @@ export function fileIn({ root }: World, path: string): string {
 }
 
 interface Service {
+  readonly environment?: Readonly<Record<string, string>>;
   readonly depends_on?: Readonly<Record<string, { readonly condition?: string }>>;
   readonly image?: string;
   readonly build?: unknown;
