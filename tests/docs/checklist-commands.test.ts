@@ -61,8 +61,18 @@ const ELSEWHERE = new Set([
   'npx signalbox message history test_conv_001',
   // Six minutes of load; tests/load-test/messages.test.ts reads the file.
   'npm run load-test -- --workload=messages --file=load-test.yml',
-  // The stack: scripts/stack-checklist.sh, but for what it has no time for.
+  // The stack: scripts/stack-checklist.sh, but for what it has no time for, and for what never ends.
   'docker-compose up -d',
+  'docker-compose ps',
+  'docker-compose logs -f',
+  'docker-compose down',
+  'docker-compose -f docker-compose.scale.yml up -d',
+  'docker-compose -f docker-compose.scale.yml up -d --scale worker=10',
+  'npx signalbox scale 3',
+  'bash scripts/stack-checklist.sh --smoke --keep',
+  // API-23, when the stack is measured.
+  'curl -X POST http://localhost:9090/-/reload',
+  'npm run verify -- --target compose',
   'docker run -d ais-backend',
 ]);
 
