@@ -29,7 +29,7 @@ function ledTo({ receiver, routes = [] }: Route): readonly string[] {
  * By which ways a configuration of Alertmanager tells somebody: of the receivers that a route leads to, those with an address.
  * The words alone say nothing: where no receiver is left, its `global` still names all of them.
  */
-export function waysIn(config: string): Readonly<Record<keyof typeof WAYS, readonly string[]>> {
+function waysIn(config: string): Readonly<Record<keyof typeof WAYS, readonly string[]>> {
   const { route = {}, receivers = [] } = (parse(config, { merge: true }) ?? {}) as Config;
   const led = new Set(ledTo(route));
   const by = ({ kind, to }: (typeof WAYS)[keyof typeof WAYS]): readonly string[] =>
