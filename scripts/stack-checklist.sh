@@ -5,6 +5,8 @@
 #   bash scripts/stack-checklist.sh --smoke     build, start, verify, a short load, no duplicates, stop
 #   bash scripts/stack-checklist.sh --full      with npm install, npm test and the ten minutes of load of the checklist
 #   --keep                                      leaves the stack running, and skips the emergency stop
+#   --record                                    the transcript is kept in docs/transcripts/checklist-a.txt as well, without what
+#                                               is secret or only of this machine
 #
 # What was run and what it said: data/stack-checklist/transcript.txt, results of the loads beside it. Exit 1: a check failed.
 # Where the checklist itself is wrong the corrected command is run (909$i is no port for i = 10; `mongo` and its query see
@@ -14,13 +16,14 @@ cd "$(dirname "$0")/.."
 . scripts/lib/stack.sh
 . scripts/lib/checklist.sh
 
-smoke=false full=false keep=false
+smoke=false full=false keep=false record=''
 for argument in "$@"; do
   case $argument in
     --smoke) smoke=true ;;
     --full) full=true ;;
     --keep) keep=true ;;
-    *) sed -n '2,9p' "$0" | sed 's/^# \{0,1\}//'; exit 2 ;;
+    --record) record=docs/transcripts/checklist-a.txt ;;
+    *) sed -n '2,/^set /{/^#/p}' "$0" | sed 's/^# \{0,1\}//'; exit 2 ;;
   esac
 done
 command -v docker-compose >/dev/null || docker-compose() { compose "$@"; }
@@ -29,7 +32,7 @@ export COMPOSE_DOCKER_CLI_BUILD=1 DOCKER_BUILDKIT=1
 grafana_login=admin:$(setting GRAFANA_ADMIN_PASSWORD admin)
 rabbitmq_login=$(setting RABBITMQ_USERNAME guest):$(setting RABBITMQ_PASSWORD guest)
 
-begin_transcript data/stack-checklist
+begin_transcript data/stack-checklist "$record"
 
 environment_setup() {
   section '1. Environment Setup'
@@ -57,9 +60,10 @@ build_images() {
 
 start_infrastructure() {
   section '4. Start Infrastructure'
+  local began=$SECONDS
   run 88 'docker-compose -f docker-compose.scale.yml up -d'
-  # Instead of `sleep 30`: until all say that they are well.
-  run 91 'stack_wait 45'
+  # Instead of `sleep 30`: until all say that they are well. What `up` itself took counts.
+  run 91 'stack_wait 45 $began'
   run 94 'docker-compose -f docker-compose.scale.yml ps'
 }
 
@@ -124,12 +128,15 @@ scaling() {
 
 failures() {
   section 'Failure: a worker is killed'
-  load_start worker-crash 45 25
+  load_start worker-crash 75 25
   pause 10
+  local since
+  since=$(date +%s%3N)
   run 277 'docker-compose -f docker-compose.scale.yml kill worker-1'
   run 0 'curl -s http://localhost:9092/health'
   says '"status":"healthy"'
-  pause 5
+  within 60 'the pager is told of WorkerDown' told pager WorkerDown "$since"
+  within 20 'so is the chat' told chat WorkerDown "$since"
   run 285 'docker-compose -f docker-compose.scale.yml up -d worker-1'
   within 45 'worker-1 is back and healthy' healthy_at 9091
   run 288 'curl -s http://localhost:9091/health'
@@ -152,6 +159,22 @@ failures() {
   run 302 'docker-compose logs worker-1 | grep -i "reconnect" | tail -n 5'
   load_judge rabbitmq-restart
   run 187 'npm run verify:duplicates'
+}
+
+# A fault for each severity: critical is WorkerDown above, these are info and warning.
+alerts() {
+  section 'Alerts: ten dead letters'
+  local since user=planted-$$
+  since=$(date +%s%3N)
+  # Nothing may be sent to a link-local address, so each is dead at once.
+  run 0 'for i in {1..12}; do dead_letter "$user"; done | sort | uniq -c'
+  says '12 202'
+  within 60 'the chat is told of DeadLettersGrowing, which is info' told chat DeadLettersGrowing "$since"
+  within 150 'mail is sent for DeadLettersHigh, which is a warning' told operations@example.org DeadLettersHigh "$since"
+  within 20 'the chat is told of it as well' told chat DeadLettersHigh "$since"
+  within 90 'the dead man'"'"'s switch hears that alerting works' told dead-mans-switch Watchdog "$since"
+  run 0 'SIGNALBOX_URL=http://localhost:8080 npx signalbox dlq discard --user "$user" --reason "planted by the checklist" --yes'
+  within 180 'the chat is told that it is over' told chat 'RESOLVED: DeadLettersHigh' "$since"
 }
 
 useful_commands() {
@@ -187,6 +210,7 @@ load_test
 if ! $smoke; then
   scaling
   failures
+  alerts
 fi
 useful_commands
 $keep || emergency_stop

@@ -1,4 +1,6 @@
 import type { Check } from './check.js';
+import { OF_ALERTS } from './checks/alerts.js';
+import { OF_THE_BUSINESS } from './checks/business.js';
 import { COMMANDS } from './checks/commands.js';
 import { CONFLICTS } from './checks/conflicts.js';
 import { DATA } from './checks/data.js';
@@ -16,10 +18,15 @@ import { OF_MESSAGES } from './checks/messages.js';
 import { METRICS } from './checks/metrics.js';
 import { MONITORING } from './checks/monitoring.js';
 import { OF_NOTIFICATIONS } from './checks/notifications.js';
+import { PLANTED_FAULTS } from './checks/planted.js';
+import { RECEIVERS } from './checks/receivers.js';
+import { REDIS } from './checks/redis.js';
 import { RELIABILITY } from './checks/reliability.js';
+import { SECURITY } from './checks/security.js';
 import { SERVERS } from './checks/servers.js';
 import { OF_SETTINGS } from './checks/settings.js';
 import { STACK } from './checks/stack.js';
+import { STARTING } from './checks/starting.js';
 import { WORKERS } from './checks/workers.js';
 
 /** The checks by what they look at. */
@@ -42,7 +49,14 @@ export const GROUPS = {
   servers: SERVERS,
   conflicts: CONFLICTS,
   stack: STACK,
+  starting: STARTING,
   monitoring: MONITORING,
+  receivers: RECEIVERS,
+  alerts: OF_ALERTS,
+  business: OF_THE_BUSINESS,
+  planted: PLANTED_FAULTS,
+  redis: REDIS,
+  security: SECURITY,
 } as const satisfies Readonly<Record<string, readonly Check[]>>;
 
 export const CHECKS: readonly Check[] = Object.values(GROUPS).flat();

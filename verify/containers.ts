@@ -5,6 +5,7 @@ import type { Ran, World } from './world.js';
 export interface Container {
   readonly Id: string;
   readonly Name: string;
+  readonly Created: string;
   readonly Config: {
     readonly Image: string;
     readonly Labels: Readonly<Record<string, string>>;
@@ -34,9 +35,15 @@ function composeOf({ site }: World): readonly string[] {
   return site.compose;
 }
 
+/** The file that the stack is made of. */
+export function composeFile(world: World): string {
+  const argv = composeOf(world);
+  return argv[argv.indexOf('-f') + 1] ?? '';
+}
+
 /** All containers of the stack that exist. */
 export async function containers(world: World): Promise<readonly Container[]> {
-  const ids = (await compose(world, ['ps', '-q'])).stdout.split('\n').filter((id) => id !== '');
+  const ids = (await compose(world, ['ps', '-a', '-q'])).stdout.split('\n').filter((id) => id !== '');
   hold(ids.length > 0, 'containers of the stack', 'none');
   const { stdout } = await world.succeed(['docker', 'inspect', ...ids], { env: world.site.environment });
   return JSON.parse(stdout) as readonly Container[];

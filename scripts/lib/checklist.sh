@@ -18,19 +18,26 @@ json() {
     console.log(typeof v === "string" ? v : JSON.stringify(v));' "$@"
 }
 
+# begin_transcript DIRECTORY [FILE]: FILE is given the transcript as it may be kept beside the code, when it is whole.
 begin_transcript() {
-  directory=$1
+  directory=$1 record=${2:-}
   mkdir -p "$directory"
   output=$directory/.output
-  exec > >(tee "$directory/transcript.txt") 2>&1
+  exec 3>&1 4>&2 > >(tee "$directory/transcript.txt") 2>&1
+  writer=$!
   printf '%s, %s\n' "$(date -u +%FT%TZ)" "$(docker version --format 'Docker {{.Server.Version}}')"
 }
 
 end_transcript() {
   printf '\n%d checks passed, %d failed\n' "$passed" "${#failed[@]}"
-  [ ${#failed[@]} -eq 0 ] && exit 0
-  printf '  %s\n' "${failed[@]}"
-  exit 1
+  [ ${#failed[@]} -eq 0 ] || printf '  %s\n' "${failed[@]}"
+  # Whole only when its writer has ended.
+  exec >&3 2>&4 3>&- 4>&-
+  wait "$writer"
+  local code=0
+  [ -z "$record" ] || node scripts/lib/keep-transcript.mjs "$directory/transcript.txt" "$record" "$(stack_project)" || code=1
+  [ ${#failed[@]} -eq 0 ] || code=1
+  exit "$code"
 }
 
 section() { printf '\n== %s\n' "$1"; }
@@ -72,6 +79,20 @@ within() {
 pause() { sleep "$1"; }
 
 all_healthy() { [ -n "$(stack_containers)" ] && [ -z "$(stack_unhealthy)" ]; }
+# told WHOM WHAT SINCE: the stack's sink, in the place of pager, chat and mail, was sent something with WHAT in it for WHOM,
+# since then (milliseconds).
+told() {
+  curl -fs "http://localhost:8080/sink/deliveries?since=$3" | node -e '
+    const [whom, what] = process.argv.slice(1);
+    const { arrivals } = JSON.parse(require("fs").readFileSync(0, "utf8"));
+    process.exit(arrivals.some((one) => one.target === whom && `${one.subject} ${one.excerpt}`.includes(what)) ? 0 : 1);' "$1" "$2"
+}
+
+# dead_letter USER: one notification that nobody may deliver; the status of the answer.
+dead_letter() {
+  curl -s -o /dev/null -w '%{http_code}\n' http://localhost:8080/api/v1/notifications -H 'content-type: application/json' \
+    -d "{\"userId\":\"$1\",\"channels\":[\"webhook\"],\"to\":{\"webhook\":\"http://169.254.1.1/nowhere\"},\"body\":\"planted\"}"
+}
 healthy_at() { curl -fs "http://localhost:$1/health"; }
 
 # What Prometheus scrapes: job, address, health.

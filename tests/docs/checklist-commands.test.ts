@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { ConfigError, loadConfig } from '../../src/config.js';
 import { codeSpans, commandsOf, doubtfulSpans, type ListedCommand } from './checklist-commands.js';
+import { ELSEWHERE } from './elsewhere.js';
 import { bareEnvironment, freePort, type RunningServer, start } from './server.js';
 
 const run = promisify(execFile);
@@ -43,28 +44,6 @@ function executed(row: Row): string | null {
   if (row.status === 'runs') return row.text;
   return row.status.startsWith('replaced: ') ? (codeSpans(row.status)[0] ?? '') : null;
 }
-
-/** Run by the continuous integration around these tests: inside of them they would start themselves, or need a network. */
-const ELSEWHERE = new Set([
-  'npm install',
-  'npm test',
-  'npm audit',
-  // On a cluster that runs: tests/cluster and tests/cli.
-  'npm run workers:health -- --count 5',
-  'npm run workers:health -- --count 10',
-  'npm run workers:health -- --count 3',
-  'npm run diag',
-  // Of messages, on a server and on a fleet: tests/e2e/messages.test.ts and those beside it, tests/cli/message.test.ts.
-  'curl -X POST http://localhost:3000/api/messages …',
-  'curl http://localhost:3000/metrics/prometheus',
-  'npx signalbox partition-of test_conv_001',
-  'npx signalbox message history test_conv_001',
-  // Six minutes of load; tests/load-test/messages.test.ts reads the file.
-  'npm run load-test -- --workload=messages --file=load-test.yml',
-  // The stack: scripts/stack-checklist.sh, but for what it has no time for.
-  'docker-compose up -d',
-  'docker run -d ais-backend',
-]);
 
 /** Lines of checklist A that scripts/stack-checklist.sh runs on the stack. */
 const ON_THE_STACK = new Set(

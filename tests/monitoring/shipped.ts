@@ -20,10 +20,14 @@ export function yaml<T>(path: string): T {
   return parse(readFileSync(path, 'utf8'), { merge: true }) as T;
 }
 
+/** All groups of rules that are shipped. */
+export function rulesByGroup(): readonly { readonly name: string; readonly rules: readonly Rule[] }[] {
+  return readdirSync(ALERTS).flatMap((name) => yaml<{ groups: { name: string; rules: Rule[] }[] }>(`${ALERTS}/${name}`).groups);
+}
+
 /** All rules that are shipped. */
 export function rules(): readonly Rule[] {
-  const groups = readdirSync(ALERTS).flatMap((name) => yaml<{ groups: { rules: Rule[] }[] }>(`${ALERTS}/${name}`).groups);
-  return groups.flatMap((group) => group.rules);
+  return rulesByGroup().flatMap((group) => group.rules);
 }
 
 interface Panel {

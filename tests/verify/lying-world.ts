@@ -17,6 +17,16 @@ export interface LyingWorld {
   end(): Promise<void>;
 }
 
+/** What a particular lie is about; to all else the answer is yes. */
+export interface Lies {
+  /** What is answered to GET of this path with its query; undefined: yes. */
+  readonly answer?: (path: string) => unknown;
+  /** What a command says, which ends with 0. */
+  readonly say?: (argv: readonly string[]) => string;
+  /** The project; default: an empty one. */
+  readonly root?: string;
+}
+
 /** What a server says that says yes to everything. */
 const YES = JSON.stringify({ status: 'healthy', ok: true, data: [] });
 
@@ -24,11 +34,12 @@ const YES = JSON.stringify({ status: 'healthy', ok: true, data: [] });
  * A server that answers 200 to whatever it is asked, commands that end with 0 and say nothing, an empty project, and logs of
  * somebody else. A check that finds its row met here would find it met anywhere.
  */
-export async function lyingWorld(target: TargetName): Promise<LyingWorld> {
+export async function lyingWorld(target: TargetName, lies: Lies = {}): Promise<LyingWorld> {
   const server = createServer((request, response) => {
     request.resume();
     response.setHeader('content-type', 'application/json');
-    response.end(YES);
+    const answer = lies.answer?.(request.url ?? '');
+    response.end(answer === undefined ? YES : JSON.stringify(answer));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -49,8 +60,8 @@ export async function lyingWorld(target: TargetName): Promise<LyingWorld> {
     kill: () => ended,
   };
   const means: Means = {
-    root: join(directory, 'project'),
-    command: () => Promise.resolve({ code: 0, stdout: '', stderr: '' }),
+    root: lies.root ?? join(directory, 'project'),
+    command: (argv) => Promise.resolve({ code: 0, stdout: lies.say?.(argv) ?? '', stderr: '' }),
     server: () => Promise.resolve(own),
     start: () => Promise.resolve({ url, stop: () => Promise.resolve(0) }),
     patience: 0.002,
@@ -92,7 +103,7 @@ function siteAt(url: string, target: TargetName): Site {
     grafana: page,
     servers: target === 'cluster' ? { mongodb: idle, rabbitmq: idle, redis: idle } : null,
     clusterDirectory: target === 'cluster' ? '/nowhere' : null,
-    compose: target === 'compose' ? ['compose'] : null,
+    compose: target === 'compose' ? ['compose', '-f', 'docker-compose.scale.yml'] : null,
     environment: {},
     startMs: 60_000,
     about: 'a world that lies',

