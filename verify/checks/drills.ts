@@ -71,7 +71,6 @@ export const DRILLED: readonly Check[] = [
   drilled('DRL-04', 'scale-up-down'),
   drilled('DRL-05', 'scale-up-down'),
   drilled('DRL-06', 'worker-crash'),
-  drilled('INF-07', 'autoscale'),
   drilled('DRL-07', 'store-restart'),
   drilled('DRL-08', 'broker-restart'),
   drilled('X-11', 'worker-crash', 'zombie'),

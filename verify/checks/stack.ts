@@ -162,9 +162,29 @@ async function balanced(world: World): Promise<Finding> {
   const after = await Promise.all(apis.map(counted));
   const rose = after.map((count, at) => count - (before[at] ?? 0));
   hold(rose.length > 1 && Math.min(...rose) > 0, `each API to have taken some of ${REQUESTS} requests`, rose);
+  const asked = [
+    'npm',
+    'run',
+    '--silent',
+    'cli',
+    '--',
+    'autoscale',
+    '--once',
+    '--dry-run',
+    '--json',
+    '--prometheus',
+    `${world.site.prometheus}`,
+  ];
+  const { stdout } = await world.succeed(asked, { env: world.site.environment });
+  const { workers, wanted, because } = JSON.parse(stdout) as {
+    readonly workers: number;
+    readonly wanted: number;
+    readonly because: string;
+  };
+  same(workers, (await workersNow()).length, 'the workers that autoscale counts');
   return {
-    seen: `of ${REQUESTS} requests the APIs took ${rose.join(' and ')}`,
-    open: 'scaling by itself is not built: signalbox scale N, --scale',
+    seen: `of ${REQUESTS} requests the APIs took ${rose.join(' and ')}; autoscale would make ${workers} workers ${wanted}: ${because}`,
+    open: 'that they come and go with the load: npm run drill -- autoscale',
   };
 }
 
