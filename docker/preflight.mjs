@@ -62,6 +62,14 @@ function wrongWithSecret(name) {
   return wrong === null ? null : `${of} ${wrong}`;
 }
 
+/** Port 465 speaks TLS from the first byte, and so does Alertmanager there; to require TLS is to want STARTTLS within it as well. */
+function wrongWithTls(lines) {
+  const port = lines.some((line) => /^\s*smtp_smarthost:.*:465\b/.test(line));
+  return port && !lines.some((line) => /\b(smtp_)?require_tls:\s*false\b/.test(line))
+    ? `${CONFIG}: nothing is sent by a relay on port 465 without smtp_require_tls: false; it has TLS all the same`
+    : null;
+}
+
 /** Line by line, without what is a comment: whatever it is in, an address of the sink leads nobody anywhere. */
 function wrongWithAlerts() {
   const { text, unreadable } = textOf(join(ALERTS, 'alertmanager.yml'));
@@ -73,7 +81,7 @@ function wrongWithAlerts() {
   });
   const deaf = lines.some((line) => /_configs:/.test(line)) ? null : `${CONFIG} has no receiver that tells anybody; ${CONFIG_REMEDY}`;
   const secrets = lines.flatMap((line) => [...line.matchAll(/\/etc\/alertmanager\/secrets\/([\w.-]+)/g)].map(([, name]) => name));
-  return [deaf, ...marks, ...[...new Set(secrets)].map(wrongWithSecret)];
+  return [deaf, wrongWithTls(lines), ...marks, ...[...new Set(secrets)].map(wrongWithSecret)];
 }
 
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|\[?::1\]?|localhost)$/;

@@ -46,6 +46,7 @@ alerts_by_relay() {
     local found=("${BASH_REMATCH[@]}") usual=587
     [ "${found[1]}" = smtp ] || usual=465
     ALERT_SMTP_SMARTHOST=${found[6]}:${found[8]:-$usual}
+    [[ ${found[1]} = smtp || $ALERT_SMTP_SMARTHOST = *:465 ]] || refuse "--smtp-url: Alertmanager speaks smtps:// on port 465 only, not on ${found[8]}; name a relay for alerts by ALERT_SMTP_SMARTHOST"
     : "${ALERT_SMTP_USERNAME:=$(decoded "${found[3]}")}" "${ALERT_SMTP_PASSWORD:=$(decoded "${found[5]}")}"
   else
     # Whether it will ask who sends is as unknown as the relay itself.
@@ -53,23 +54,33 @@ alerts_by_relay() {
   fi
 }
 
+# Port 465 speaks TLS from the first byte, and so does Alertmanager there. Told to require TLS it would want STARTTLS within that as well,
+# which no relay offers, and send nothing.
+tls_by_port() {
+  [[ ${ALERT_SMTP_SMARTHOST:-} = *:465 ]] || return 0
+  : "${ALERT_SMTP_REQUIRE_TLS:=false}"
+  [ "$ALERT_SMTP_REQUIRE_TLS" = false ] || refuse 'ALERT_SMTP_REQUIRE_TLS: port 465 has TLS without it, and with it Alertmanager sends nothing there; leave it out'
+}
+
 # with_values FRESH: the configuration on standard input, with the variables' values in the lines that are still to be filled
 # in. FRESH=true: it is the one for development, of which no such value may stay.
 with_values() {
-  local line start name mark value
+  local line start name mark value open relay=false
   while IFS= read -r line || [ -n "$line" ]; do
     if [[ $1 = true && $line =~ \#\ only\ with\ (ALERT_[A-Z_]+)$ ]]; then
       name=${BASH_REMATCH[1]}
       [ -n "${!name:-}" ] || continue
     elif [[ $line =~ ^(\ *(- )?[a-z_]+:)\ .*\#\ (ALERT_[A-Z_]+)((, if any)?)$ ]]; then
-      start=${BASH_REMATCH[1]} name=${BASH_REMATCH[3]} mark=${BASH_REMATCH[4]} value=${!BASH_REMATCH[3]:-}
-      if [ "$1" = true ]; then
+      start=${BASH_REMATCH[1]} name=${BASH_REMATCH[3]} mark=${BASH_REMATCH[4]} value=${!BASH_REMATCH[3]:-} open=$1
+      [[ $line != *fill-in* ]] || open=true
+      # Whether TLS is to be asked for goes with the relay.
+      [ "$name" != ALERT_SMTP_REQUIRE_TLS ] || ! $relay || open=true
+      [ "$name" != ALERT_SMTP_SMARTHOST ] || relay=$open
+      if $open; then
         [ -n "$value$mark" ] || value=$(without_value "$name")
         [ -n "$value" ] || continue
-      elif [[ $line != *fill-in* || -z $value ]]; then
-        start=''
+        line="$start $(quoted "$value") # $name$mark"
       fi
-      [ -z "$start" ] || line="$start $(quoted "$value") # $name$mark"
     fi
     printf '%s\n' "$line"
   done
@@ -114,6 +125,7 @@ prepare_receivers() {
   done
   [[ ${ALERT_SMTP_REQUIRE_TLS:-true} =~ ^(true|false)$ ]] || refuse 'ALERT_SMTP_REQUIRE_TLS: is neither true nor false'
   alerts_by_relay "$1"
+  tls_by_port
   mkdir -p "$alerts_secrets"
   write_alert_config
   write_alert_secrets

@@ -1,15 +1,14 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { Agent, type Dispatcher } from 'undici';
 import { eventually } from './app.js';
+import { makeCertificate } from './certificate.js';
 import { ensureInstalled } from './servers/install.js';
 import { freePorts } from './servers/ports.js';
 
-const run = promisify(execFile);
 const COMMAND = 'nginx';
 /** As nginx.conf has them. */
 type Port = 80 | 443 | 8080 | 9113;
@@ -30,7 +29,8 @@ export async function startBalancer(): Promise<Balancer> {
   const [plain = 0, tls = 0, inner = 0, probe = 0, metrics = 0] = await freePorts(5);
   const ports: Readonly<Record<Port, number>> = { 80: plain, 443: tls, 8080: inner, 9113: metrics };
   const { port } = api.address() as { readonly port: number };
-  await certificate(directory);
+  await mkdir(join(directory, 'tls'));
+  await makeCertificate(join(directory, 'tls'));
   await writeFile(join(directory, 'nginx.conf'), movedTo(await readFile('nginx.conf', 'utf8'), directory, ports, probe, port));
   const nginx = spawn(COMMAND, ['-c', join(directory, 'nginx.conf'), '-g', 'daemon off;'], { env: withSbin(), stdio: 'ignore' });
   const ended = new Promise<void>((resolve) => void nginx.once('close', () => resolve()));
@@ -62,13 +62,6 @@ export async function startBalancer(): Promise<Balancer> {
 
 function withSbin(): NodeJS.ProcessEnv {
   return { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin` };
-}
-
-async function certificate(directory: string): Promise<void> {
-  await mkdir(join(directory, 'tls'));
-  const [key, made] = ['tls.key', 'tls.crt'].map((name) => join(directory, 'tls', name)) as [string, string];
-  const how = '-x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=localhost'.split(' ');
-  await run('openssl', ['req', ...how, '-keyout', key, '-out', made]);
 }
 
 /** Each of these must be there, or what is tried would not be what is shipped. */
