@@ -65,11 +65,11 @@ tls_by_port() {
 # with_values FRESH: the configuration on standard input, with the variables' values in the lines that are still to be filled
 # in. FRESH=true: it is the one for development, of which no such value may stay.
 with_values() {
-  local line start name mark value open relay=false
+  local line start name mark value open relay=false left_out=' '
   while IFS= read -r line || [ -n "$line" ]; do
-    if [[ $1 = true && $line =~ \#\ only\ with\ (ALERT_[A-Z_]+)$ ]]; then
+    if [[ $line =~ \#\ only\ with\ (ALERT_[A-Z_]+)$ ]]; then
       name=${BASH_REMATCH[1]}
-      [ -n "${!name:-}" ] || continue
+      [[ $left_out != *" $name "* && ($1 = false || -n ${!name:-}) ]] || continue
     elif [[ $line =~ ^(\ *(- )?[a-z_]+:)\ .*\#\ (ALERT_[A-Z_]+)((, if any)?)$ ]]; then
       start=${BASH_REMATCH[1]} name=${BASH_REMATCH[3]} mark=${BASH_REMATCH[4]} value=${!BASH_REMATCH[3]:-} open=$1
       [[ $line != *fill-in* ]] || open=true
@@ -78,7 +78,7 @@ with_values() {
       [ "$name" != ALERT_SMTP_SMARTHOST ] || relay=$open
       if $open; then
         [ -n "$value$mark" ] || value=$(without_value "$name")
-        [ -n "$value" ] || continue
+        [ -n "$value" ] || { left_out+="$name "; continue; }
         line="$start $(quoted "$value") # $name$mark"
       fi
     fi
@@ -99,9 +99,10 @@ write_alert_secrets() {
   local name file
   for name in ALERT_SMTP_PASSWORD ALERT_CHAT_URL ALERT_PAGER_KEY ALERT_HEARTBEAT_TOKEN; do
     file=$(secret_file "$name")
-    # Only what the configuration asks for.
-    grep -q "^[^#]*/etc/alertmanager/secrets/${file##*/}" "$alerts_config" || continue
-    if [ ! -e "$file" ] || grep -q '^fill-in' "$file"; then printf '%s' "${!name:-fill-in}" >"$file"; fi
+    # Only what the configuration asks for; it may have asked for more while nobody had said what the relay wants.
+    if ! grep -q "^[^#]*/etc/alertmanager/secrets/${file##*/}" "$alerts_config"; then
+      ! grep -qs '^fill-in' "$file" || rm "$file"
+    elif [ ! -e "$file" ] || grep -q '^fill-in' "$file"; then printf '%s' "${!name:-fill-in}" >"$file"; fi
   done
 }
 

@@ -1,5 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { appendFileSync, chmodSync, copyFileSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, copyFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
@@ -82,6 +82,18 @@ describe('For production scripts/setup.sh', () => {
     expect(config().global).not.toHaveProperty('smtp_auth_username');
     expect(text('alertmanager.yml')).not.toMatch(/^[^#]*(smtp-password|dead-mans-switch-token)/m);
     expect(here.preflight({ ...env, SMTP_URL: '' })).toEqual({ code: 0, said: '' });
+  });
+
+  it('does so as well where the relay is told of later', async () => {
+    const env = here.setup(['--production'], RECEIVERS);
+    expect(text('secrets/smtp-password')).toBe('fill-in');
+    const { said } = here.run(['--receivers', '--smtp-url', 'smtp://mail.example.com']);
+    expect(said).not.toContain('still to be filled in');
+    expect(await faults()).toBe('');
+    expect(config().global).toMatchObject({ smtp_smarthost: 'mail.example.com:587' });
+    expect(text('alertmanager.yml')).not.toMatch(/smtp_auth_|smtp-password/);
+    expect(existsSync(at('secrets/smtp-password'))).toBe(false);
+    expect(here.preflight(env)).toEqual({ code: 0, said: '' });
   });
 
   it('lets Alertmanager, which is another user, read what nobody else on the machine can reach', () => {
