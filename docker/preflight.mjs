@@ -5,7 +5,7 @@
  *     node docker/preflight.mjs [/etc/alertmanager]    the directory in which Alertmanager finds its configuration and secrets
  */
 import { readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 const KNOWN = new Set(['admin', 'admin123', 'changeme', 'development-only', 'guest', 'password', 'root', 'secret', 'signalbox']);
 const LEAST = 12;
@@ -33,7 +33,7 @@ const SECRETS = process.env.ALERTMANAGER_SECRETS || 'docker/alertmanager/secrets
 
 const CONFIG_REMEDY = 'set ALERTMANAGER_CONFIG to a file of your own; scripts/setup.sh --receivers makes one';
 const SECRETS_REMEDY = 'set ALERTMANAGER_SECRETS to a directory of your own; scripts/setup.sh --receivers makes one';
-const READABLE = 'it must be a file that all users can read, for Alertmanager is not its owner';
+const READABLE = 'it must be a file that all users can read, in a directory that all can enter, for Alertmanager is not its owner';
 
 /** What is wrong with a value by which alerts are to reach somebody. */
 function nowhere(value, remedy) {
@@ -45,6 +45,7 @@ function textOf(path) {
   try {
     // That we can read it does not mean that Alertmanager can, which is another user.
     if ((statSync(path).mode & 0o004) === 0) return { unreadable: 'its owner and group only' };
+    if ((statSync(dirname(path)).mode & 0o001) === 0) return { unreadable: 'its directory is closed to others than its owner and group' };
     return { text: readFileSync(path, 'utf8') };
   } catch (error) {
     return { unreadable: error.code };

@@ -225,9 +225,12 @@ describe('In production preflight', () => {
     expect(here.preflight(env).said).toBe('');
   });
 
-  it('refuses a secret that is not there, or empty, or that only its owner can read', () => {
+  it('refuses a secret that is not there, or empty, or that only its owner can read or reach', () => {
     chmodSync(at('secrets/smtp-password'), 0o600);
-    refused({}, `${at('secrets/smtp-password')} cannot be read (its owner and group only); it must be a file that all users can read`);
+    refused({}, `${at('secrets/smtp-password')} cannot be read (its owner and group only); it must be a file that all users can read, `);
+    chmodSync(at('secrets'), 0o700);
+    refused({}, `${at('secrets/pager-key')} cannot be read (its directory is closed to others than its owner and group)`);
+    chmodSync(at('secrets'), 0o755);
     rmSync(at('secrets/pager-key'));
     writeFileSync(at('secrets/chat-url'), '\n');
     refused({}, `${at('secrets/pager-key')} cannot be read (ENOENT)`, `${at('secrets/chat-url')} is empty`);
