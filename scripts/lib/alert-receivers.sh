@@ -134,9 +134,10 @@ prepare_receivers() {
   # machine is for its owner only.
   chmod 700 "$alerts_directory"
   chmod 755 "$alerts_secrets"
-  chmod 644 "$alerts_config" "$alerts_secrets"/*
+  chmod 644 "$alerts_config"
+  find "$alerts_secrets" -type f -exec chmod 644 {} +
   printf 'setup: whom Alertmanager tells is in %s\n' "$alerts_directory"
   told_of ${given[@]+"${given[@]}"}
-  left=$(grep -lE "^[^#]*fill-in" "$alerts_config" "$alerts_secrets"/* || true)
+  left=$(grep -rlE "^[^#]*fill-in" "$alerts_config" "$alerts_secrets" || true)
   [ -z "$left" ] || printf 'setup: still to be filled in, or the stack refuses to start: %s\n' "$(xargs <<<"$left")"
 }
