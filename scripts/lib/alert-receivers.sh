@@ -106,11 +106,13 @@ write_alert_secrets() {
   done
 }
 
-# told_of VARIABLE…: which of them did not get in, since a person has written something else there.
+# told_of VARIABLE…: which of them did not get in, since a person (or an earlier run) has written something else there.
 told_of() {
   local name file
   for name; do
     file=$(secret_file "$name")
+    # No sign-in is no line.
+    if [ -z "${!name}" ]; then grep -q "^[^#]* # $name" "$alerts_config" || continue; fi
     if [ -n "$file" ]; then [ "$(cat "$file" 2>/dev/null)" != "${!name}" ] || continue
     elif grep -qF " $(quoted "${!name}") # $name" "$alerts_config"; then continue; fi
     printf 'setup: %s is not written: %s has something else in its place, or no place for it\n' "$name" "$alerts_directory"
@@ -119,14 +121,18 @@ told_of() {
 
 # prepare_receivers SMTP_URL
 prepare_receivers() {
-  local given=() name left
+  local given=() of_relay='' name left
   for name in "${!ALERT_@}"; do
     [ -z "${!name}" ] || given+=("$name")
     [[ ${!name} != *[$'\n\r']* ]] || refuse "$name: has a line break in it"
   done
   [[ ${ALERT_SMTP_REQUIRE_TLS:-true} =~ ^(true|false)$ ]] || refuse 'ALERT_SMTP_REQUIRE_TLS: is neither true nor false'
+  [ -n "${ALERT_SMTP_SMARTHOST:-}" ] || of_relay='ALERT_SMTP_SMARTHOST ALERT_SMTP_USERNAME ALERT_SMTP_PASSWORD'
   alerts_by_relay "$1"
+  # A relay that has changed is as much news as a variable.
+  [ -n "${ALERT_SMTP_SMARTHOST:-}" ] || of_relay=''
   tls_by_port
+  [[ ${ALERT_SMTP_SMARTHOST:-} != *:465 ]] || of_relay+=' ALERT_SMTP_REQUIRE_TLS'
   mkdir -p "$alerts_secrets"
   write_alert_config
   write_alert_secrets
@@ -137,7 +143,8 @@ prepare_receivers() {
   chmod 644 "$alerts_config"
   find "$alerts_secrets" -type f -exec chmod 644 {} +
   printf 'setup: whom Alertmanager tells is in %s\n' "$alerts_directory"
-  told_of ${given[@]+"${given[@]}"}
+  # shellcheck disable=SC2086 # words
+  told_of $(printf '%s\n' ${given[@]+"${given[@]}"} $of_relay | sort -u)
   left=$(grep -rlE "^[^#]*fill-in" "$alerts_config" "$alerts_secrets" || true)
   [ -z "$left" ] || printf 'setup: still to be filled in, or the stack refuses to start: %s\n' "$(xargs <<<"$left")"
 }

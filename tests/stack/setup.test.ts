@@ -19,12 +19,28 @@ describe('scripts/setup.sh', () => {
   it('takes a configuration of alerts without any secret', () => {
     here.setup(['--production', '--smtp-url', 'smtp://mail.example.com'], RECEIVERS);
     const mailAlone =
-      "global: {smtp_smarthost: 'mail.example.com:587', smtp_from: a@example.com}\nroute:\n  receiver: mail\nreceivers:\n  - name: mail\n    email_configs:\n      - to: b@example.com\n";
+      "global:\n  smtp_smarthost: 'mail.example.com:587' # ALERT_SMTP_SMARTHOST\n  smtp_from: a@example.com\nroute:\n  receiver: mail\nreceivers:\n  - name: mail\n    email_configs:\n      - to: b@example.com\n";
     rmSync(at('docker/alertmanager/production'), { recursive: true });
     mkdirSync(at('docker/alertmanager/production/secrets'), { recursive: true });
     writeFileSync(at(ALERTS), mailAlone);
     const { status, said } = here.run(['--receivers']);
     expect([status, said]).toEqual([0, 'setup: whom Alertmanager tells is in docker/alertmanager/production\n']);
     expect(text(ALERTS)).toBe(mailAlone);
+  });
+
+  it.each([
+    ['a relay', 'smtp://user:password@relay.example.net', ['SMARTHOST']],
+    ['a user', 'smtp://another:password@mail.example.com', ['USERNAME']],
+    ['a password', 'smtp://user:changed@mail.example.com', ['PASSWORD']],
+    ['a relay without a sign-in', 'smtp://relay.example.net', ['SMARTHOST', 'USERNAME']],
+    ['TLS from the first byte', 'smtps://user:password@mail.example.com', ['REQUIRE_TLS', 'SMARTHOST']],
+    ['nothing', 'smtp://user:password@mail.example.com', []],
+  ])('says, without a secret, what of the relay for alerts is still the old one after %s has changed', (_what, url, names) => {
+    here.setup(PRODUCTION, RECEIVERS);
+    const before = text(ALERTS);
+    const { said } = here.run([...PRODUCTION, '--force', '--smtp-url', url]);
+    expect(text(ALERTS)).toBe(before);
+    expect([...said.matchAll(/^setup: ALERT_SMTP_(\w+) is not written: /gm)].map(([, name]) => name).sort()).toEqual(names.toSorted());
+    expect(said).not.toMatch(/changed|password/);
   });
 });
