@@ -93,10 +93,13 @@ EOF
 }
 
 umask 077
-if $receivers_only && [ -z "$smtp_url" ]; then smtp_url=$(sed -n 's/^SMTP_URL=//p' .env); fi
+if $receivers_only; then
+  alert_settings_elsewhere
+  [ -n "$smtp_url" ] || smtp_url=$(env_value SMTP_URL)
+fi
 if $production || $receivers_only; then prepare_receivers "$smtp_url"; fi
 if $receivers_only; then
-  grep -q '^ALERTMANAGER_CONFIG=' .env || alert_settings >>.env
+  add_alert_settings
   exit 0
 fi
 [ ! -e .env ] || cp .env .env.bak

@@ -11,6 +11,33 @@ alerts_secrets=$alerts_directory/secrets
 # For .env.
 alert_settings() { printf 'ALERTMANAGER_CONFIG=%s\nALERTMANAGER_SECRETS=%s\n' "$PWD/$alerts_config" "$PWD/$alerts_secrets"; }
 
+# env_value NAME: what .env says, without quotes around it; of several lines the last, as compose reads it.
+env_value() { sed -nE "s/^$1=//p" .env | tail -n 1 | sed -E "s/^([\"'])(.*)\1\$/\2/"; }
+
+# alert_settings_elsewhere: refuses a .env that has Alertmanager look elsewhere than where setup.sh writes.
+alert_settings_elsewhere() {
+  local setting value
+  while IFS= read -r setting; do
+    value=$(env_value "${setting%%=*}")
+    [[ -z $value || $value = "${setting#*=}" ]] \
+      || refuse "${setting%%=*}: is $value in .env, which is yours to change: setup.sh writes ${setting#*=} only; take the line out to have that one"
+  done < <(alert_settings)
+}
+
+# add_alert_settings: puts what .env does not have, or has without a value, into it.
+add_alert_settings() {
+  local setting name
+  while IFS= read -r setting; do
+    name=${setting%%=*}
+    [ -z "$(env_value "$name")" ] || continue
+    sed "/^$name=/d" .env >.env.new
+    # What is last in it may lack its end.
+    [ -z "$(tail -c 1 .env.new)" ] || echo >>.env.new
+    printf '%s\n' "$setting" >>.env.new
+    mv .env.new .env
+  done < <(alert_settings)
+}
+
 # secret_file VARIABLE: the file with what is secret; nothing for what is not.
 secret_file() {
   case $1 in

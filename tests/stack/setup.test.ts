@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Installation, installation, RECEIVERS } from './installation.js';
@@ -42,5 +42,34 @@ describe('scripts/setup.sh', () => {
     expect(text(ALERTS)).toBe(before);
     expect([...said.matchAll(/^setup: ALERT_SMTP_(\w+) is not written: /gm)].map(([, name]) => name).sort()).toEqual(names.toSorted());
     expect(said).not.toMatch(/changed|password/);
+  });
+
+  describe('--receivers', () => {
+    const settings = (): string => `ALERTMANAGER_CONFIG=${at(ALERTS)}\nALERTMANAGER_SECRETS=${join(at(ALERTS), '../secrets')}\n`;
+
+    it.each([
+      ['a last line without an end', 'NODE_ENV=production\nLAST=1', 'NODE_ENV=production\nLAST=1\n'],
+      ['settings without a value', 'ALERTMANAGER_CONFIG=\nALERTMANAGER_SECRETS=""\nLAST=1\n', 'LAST=1\n'],
+    ])('adds where receivers are to a .env with %s', (_what, before, kept) => {
+      writeFileSync(at('.env'), before);
+      here.setup(['--receivers'], RECEIVERS);
+      expect(text('.env')).toBe(kept + settings());
+      here.setup(['--receivers'], RECEIVERS);
+      expect(text('.env')).toBe(kept + settings());
+    });
+
+    it('adds where the secrets are to a .env that has only the other', () => {
+      const [config, secrets] = settings().split('\n') as [string, string];
+      writeFileSync(at('.env'), `${config}\n`);
+      here.setup(['--receivers'], RECEIVERS);
+      expect(text('.env')).toBe(`${config}\n${secrets}\n`);
+    });
+
+    it.each(['ALERTMANAGER_CONFIG', 'ALERTMANAGER_SECRETS'])('refuses, and writes nothing, where %s leads elsewhere', (name) => {
+      writeFileSync(at('.env'), `${name}=/etc/mine\n`);
+      const { status, said } = here.run(['--receivers'], RECEIVERS);
+      expect([status, said]).toEqual([2, expect.stringMatching(`^setup: ${name}: is /etc/mine in \\.env, .*\\n$`)]);
+      expect([text('.env'), existsSync(at(ALERTS))]).toEqual([`${name}=/etc/mine\n`, false]);
+    });
   });
 });
