@@ -71,6 +71,65 @@ function wrongWithTls(lines) {
     : null;
 }
 
+/** A receiver of such a name is meant to tell nobody. Not where all begins. */
+const NOBODY = /^(null|none)$/;
+/** A list, or what stands for one, with something in it. */
+const TELLS = /_configs:\s*(?:[-*&]|\[(?!\s*\]))/;
+
+/** The lines of what begins with this word at their start. */
+function section(lines, name) {
+  const from = lines.findIndex((line) => line.startsWith(`${name}:`));
+  const after = lines.slice(from + 1);
+  const length = after.findIndex((line) => /^[a-z_]+:/.test(line));
+  return from < 0 ? [] : [lines[from], ...after.slice(0, length < 0 ? undefined : length)];
+}
+
+function wordOf(line, key) {
+  const found = new RegExp(`(?:^|[\\s{,])${key}:\\s*(?:"([^"]*)"|'([^']*)'|([^"',}]+))`).exec(line);
+  return found === null ? undefined : (found[1] ?? found[2] ?? found[3]).trim();
+}
+
+/** Of each receiver by its name whether it tells somebody. */
+function receiversOf(lines) {
+  const [, ...list] = section(lines, 'receivers');
+  const indent = list.map((line) => /^ *- /.exec(line)?.[0]).find((found) => found !== undefined);
+  const items =
+    indent === undefined
+      ? []
+      : list
+          .join('\n')
+          .split(new RegExp(`^${indent}`, 'm'))
+          .slice(1);
+  return new Map(
+    items.map((item) => [
+      item
+        .split('\n')
+        .map((line) => wordOf(line, 'name'))
+        .find(Boolean),
+      TELLS.test(item),
+    ]),
+  );
+}
+
+/**
+ * Whether alerts are led to a receiver that tells nobody. There is no parser of YAML here: a receiver is what begins with `- ` on a line of
+ * its own below `receivers:`, as in Alertmanager's own documentation. Where receivers are written as `[{…}]` we see only whether the
+ * file tells anybody at all. We never see whether a route's matchers lead anything there, nor what a time interval keeps back.
+ */
+function deafReceivers(lines) {
+  const tells = receiversOf(lines);
+  const routed = section(lines, 'route')
+    .map((line) => ({ name: wordOf(line, 'receiver'), depth: line.search(/\S/) }))
+    .filter(({ name }) => name !== undefined)
+    .sort((one, other) => one.depth - other.depth)
+    .map(({ name }, at) => (at > 0 && NOBODY.test(name) ? undefined : name));
+  return [...new Set(routed)]
+    .filter((name) => tells.get(name) === false)
+    .map(
+      (name) => `${CONFIG}: a route leads to the receiver ${name}, which tells nobody; give it one of its …_configs, or another receiver`,
+    );
+}
+
 /** Line by line, without what is a comment: whatever it is in, an address of the sink leads nobody anywhere. */
 function wrongWithAlerts() {
   const { text, unreadable } = textOf(join(ALERTS, 'alertmanager.yml'));
@@ -82,7 +141,7 @@ function wrongWithAlerts() {
   });
   const deaf = lines.some((line) => /_configs:/.test(line)) ? null : `${CONFIG} has no receiver that tells anybody; ${CONFIG_REMEDY}`;
   const secrets = lines.flatMap((line) => [...line.matchAll(/\/etc\/alertmanager\/secrets\/([\w.-]+)/g)].map(([, name]) => name));
-  return [deaf, wrongWithTls(lines), ...marks, ...[...new Set(secrets)].map(wrongWithSecret)];
+  return [deaf, ...deafReceivers(lines), wrongWithTls(lines), ...marks, ...[...new Set(secrets)].map(wrongWithSecret)];
 }
 
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|\[?::1\]?|localhost)$/;
