@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Installation, installation, RECEIVERS } from './installation.js';
@@ -71,5 +72,40 @@ describe('scripts/setup.sh', () => {
       expect([status, said]).toEqual([2, expect.stringMatching(`^setup: ${name}: is /etc/mine in \\.env, .*\\n$`)]);
       expect([text('.env'), existsSync(at(ALERTS))]).toEqual([`${name}=/etc/mine\n`, false]);
     });
+  });
+
+  it.each([
+    ['--smtp-url', 'smtp://user:pass word@mail.example.com'],
+    ['--smtp-url', 'smtp://user:pa$$word@mail.example.com'],
+    ['--smtp-url', "smtp://user:pass'word@mail.example.com"],
+    ['--smtp-url', 'smtp://user:pass"word@mail.example.com'],
+    ['--smtp-url', 'smtp://user:pass#word@mail.example.com'],
+    ['--smtp-url', 'smtp://user:pass\\word@mail.example.com'],
+    ['--smtp-url', 'smtp://mail.example.com\nADMIN_API_KEY=mine'],
+    ['--public-url', 'https://n.example.com/`id`'],
+    ['--runbook-url', 'https://n.example.com/a;b'],
+  ])('refuses %s %j, which .env does not take as it is, without repeating it', (option, value) => {
+    const { status, said } = here.run([...PRODUCTION, option, value]);
+    expect([status, said]).toEqual([2, expect.stringMatching(`^setup: ${option}: has a sign in it that .*\\n$`)]);
+    expect(said).not.toContain(value);
+    expect(readdirSync(here.directory)).not.toContain('.env');
+  });
+
+  it('hands on a URL with all its signs', () => {
+    const url = 'smtps://us%40er:p%23%24%20w!*@[2001:db8::1]:465/?pool=true,x+y~';
+    expect(here.setup([...PRODUCTION, '--smtp-url', url], { ...RECEIVERS, ALERT_SMTP_SMARTHOST: 'mail.example.com:587' })['SMTP_URL']).toBe(url);
+  });
+
+  it('keeps each .env that --force replaces, for its owner only, and not in git', () => {
+    const olds = [1, 2, 3].map(() => {
+      here.setup(['--force']);
+      chmodSync(at('.env'), 0o644);
+      return text('.env');
+    });
+    const backups = readdirSync(here.directory).filter((name) => name.startsWith('.env.bak'));
+    expect(backups.map(text).sort()).toEqual(olds.slice(0, -1).sort());
+    expect(backups.map((name) => statSync(at(name)).mode & 0o777)).toEqual([0o600, 0o600]);
+    const ignored = spawnSync('git', ['check-ignore', '--no-index', ...backups], { encoding: 'utf8' }).stdout;
+    expect(ignored.trim().split('\n')).toEqual(backups);
   });
 });
