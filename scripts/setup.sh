@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes .env for the compose stack: generated secrets, and how many workers.
+# Writes .env for the compose stack: generated secrets, and how many workers. Gives containers the right to read what is mounted.
 #
 #   bash scripts/setup.sh                                    for a laptop: everything on 127.0.0.1, a sink instead of providers,
 #                                                            admin/admin for Grafana and guest/guest for RabbitMQ
@@ -17,6 +17,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 . scripts/lib/alert-receivers.sh
+. scripts/lib/for-containers.sh
 
 production=false receivers_only=false force=false smtp_url='' public_url='' runbook_url=${RUNBOOK_URL:-} workers=${NUM_WORKERS:-5}
 usage() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; }
@@ -101,6 +102,7 @@ EOF
   echo "ELASTIC_WORKERS=$((workers > 5 ? workers - 5 : 0))"
 }
 
+readable_for_containers
 umask 077
 if $receivers_only; then
   alert_settings_elsewhere

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Installation, installation, RECEIVERS } from './installation.js';
 
@@ -93,7 +93,9 @@ describe('scripts/setup.sh', () => {
 
   it('hands on a URL with all its signs', () => {
     const url = 'smtps://us%40er:p%23%24%20w!*@[2001:db8::1]:465/?pool=true,x+y~';
-    expect(here.setup([...PRODUCTION, '--smtp-url', url], { ...RECEIVERS, ALERT_SMTP_SMARTHOST: 'mail.example.com:587' })['SMTP_URL']).toBe(url);
+    expect(here.setup([...PRODUCTION, '--smtp-url', url], { ...RECEIVERS, ALERT_SMTP_SMARTHOST: 'mail.example.com:587' })['SMTP_URL']).toBe(
+      url,
+    );
   });
 
   it('keeps each .env that --force replaces, for its owner only, and not in git', () => {
@@ -107,5 +109,46 @@ describe('scripts/setup.sh', () => {
     expect(backups.map((name) => statSync(at(name)).mode & 0o777)).toEqual([0o600, 0o600]);
     const ignored = spawnSync('git', ['check-ignore', '--no-index', ...backups], { encoding: 'utf8' }).stdout;
     expect(ignored.trim().split('\n')).toEqual(backups);
+  });
+
+  it.each([
+    ['for a laptop', []],
+    ['for production', PRODUCTION],
+  ])('%s opens for containers what a checkout under umask 077 closed, but no secret', (_where, args) => {
+    for (const name of ['tls', 'alertmanager/production']) mkdirSync(at(`docker/${name}`), { recursive: true });
+    for (const name of ['docker/tls/tls.key', ALERTS]) writeFileSync(at(name), 'fill-in');
+    writeFileSync(at('docker/healthy.sh'), '#!/bin/sh\n', { mode: 0o755 });
+    spawnSync('chmod', ['-R', 'go=', 'docker', 'scripts'], { cwd: here.directory });
+    const mode = (name: string): string => (statSync(at(name)).mode & 0o777).toString(8);
+    const { said } = here.run(args);
+    // docker/ itself, its healthy.sh and alertmanager.yml, alertmanager/, secrets/ and the four in it.
+    expect(said).toContain('setup: opened for containers what a narrow umask had closed: 9 files and directories');
+    const opened = ['docker', 'docker/alertmanager.yml', 'docker/alertmanager/secrets', 'docker/alertmanager/secrets/chat-url'];
+    expect([...opened, 'docker/healthy.sh'].map(mode)).toEqual(['755', '644', '755', '644', '755']);
+    expect(['docker/tls', 'docker/tls/tls.key', 'docker/alertmanager/production', 'scripts/lib'].map(mode)).toEqual([
+      '700',
+      '600',
+      '700',
+      '700',
+    ]);
+    expect(here.run([...args, '--force']).said).not.toContain('opened');
+  });
+
+  it('opens all that compose mounts of the project and that its images are made of', () => {
+    const listed = /^read_by_containers=\((.*)\)$/m.exec(readFileSync('scripts/lib/for-containers.sh', 'utf8'))?.[1]?.split(' ') ?? [];
+    const files = [...readdirSync('.'), ...readdirSync('docker').map((name) => join('docker', name))];
+    const composes = files.filter((name) => /compose\.(.*\.)?yml$/.test(name));
+    const mounted = composes.flatMap((file) =>
+      [...readFileSync(file, 'utf8').matchAll(/["\s{-](\.\.?\/[\w./-]+)\}?:\/\S*:ro\b/g)].map(([, path = '']) => join(dirname(file), path)),
+    );
+    const copied = files
+      .filter((name) => name.startsWith('docker/Dockerfile.'))
+      .flatMap((file) =>
+        [...readFileSync(file, 'utf8').matchAll(/^COPY (?!--from)(.*) \S+$/gm)].flatMap(([, paths = '']) => paths.split(' ')),
+      );
+    expect(mounted.length).toBeGreaterThan(10);
+    expect(copied).toContain('package.json');
+    const covered = (path: string): boolean => listed.some((each) => path === each || path.startsWith(`${each}/`));
+    expect([...mounted, ...copied].filter((path) => !covered(path))).toEqual([]);
   });
 });
