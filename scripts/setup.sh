@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes .env for the compose stack: generated secrets, and how many workers.
+# Writes .env for the compose stack: generated secrets, and how many workers. Gives containers the right to read what is mounted.
 #
 #   bash scripts/setup.sh                                    for a laptop: everything on 127.0.0.1, a sink instead of providers,
 #                                                            admin/admin for Grafana and guest/guest for RabbitMQ
@@ -11,16 +11,23 @@
 #                   tells in production (DEPLOYMENT.md has all of them). They go into docker/alertmanager/production/
 #   --receivers     only that, beside a .env that is there; what a person wrote there stays
 #   --workers N     how many (default: NUM_WORKERS, else 5): the named ones first, then as many of the elastic service as needed
-#   --force         replaces a .env that is there; the old one is kept as .env.bak. The passwords of a stack that has run
+#   --force         replaces a .env that is there; the old one is kept as .env.bak-… with the time. The passwords of a stack that has run
 #                   before are in its volumes: see DEPLOYMENT.md, Passwords
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 . scripts/lib/alert-receivers.sh
+. scripts/lib/for-containers.sh
 
 production=false receivers_only=false force=false smtp_url='' public_url='' runbook_url=${RUNBOOK_URL:-} workers=${NUM_WORKERS:-5}
 usage() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; }
 refuse() { printf 'setup: %s\n' "$1" >&2; exit 2; }
+
+# plain OPTION VALUE: refuses what .env would have to quote, and shells, compose and Signalbox each quote in another way.
+plain() {
+  local signs='^[][A-Za-z0-9._~:/?@!*+,=%-]*$'
+  [[ $2 =~ $signs ]] || refuse "$1: has a sign in it that .env does not take as it is; write it as a URL does, with % (a space is %20, # is %23, \$ is %24)"
+}
 while [ $# -gt 0 ]; do
   case $1 in
     --production) production=true ;;
@@ -35,6 +42,9 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
+plain --smtp-url "$smtp_url"
+plain --public-url "$public_url"
+plain --runbook-url "$runbook_url"
 [[ $workers =~ ^[0-9]+$ ]] && [ "$workers" -le 25 ] || refuse "--workers: $workers is not a number from 0 to 25"
 if $receivers_only; then
   [ -e .env ] || refuse '--receivers is for a .env that is there'
@@ -92,14 +102,18 @@ EOF
   echo "ELASTIC_WORKERS=$((workers > 5 ? workers - 5 : 0))"
 }
 
+readable_for_containers
 umask 077
-if $receivers_only && [ -z "$smtp_url" ]; then smtp_url=$(sed -n 's/^SMTP_URL=//p' .env); fi
+if $receivers_only; then
+  alert_settings_elsewhere
+  [ -n "$smtp_url" ] || smtp_url=$(env_value SMTP_URL)
+fi
 if $production || $receivers_only; then prepare_receivers "$smtp_url"; fi
 if $receivers_only; then
-  grep -q '^ALERTMANAGER_CONFIG=' .env || alert_settings >>.env
+  add_alert_settings
   exit 0
 fi
-[ ! -e .env ] || cp .env .env.bak
+[ ! -e .env ] || cp .env "$(mktemp ".env.bak-$(date -u +%Y%m%dT%H%M%SZ)-XXXX")"
 write >.env.new
 mv .env.new .env
 printf 'setup: wrote .env, %d workers, %s\n' "$workers" "$($production && echo production || echo development)"

@@ -1,5 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { appendFileSync, chmodSync, copyFileSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, copyFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
@@ -54,7 +54,8 @@ describe('For production scripts/setup.sh', () => {
     const { global, receivers } = config();
     expect(global).toMatchObject({
       smtp_smarthost: 'mail.example.com:465',
-      smtp_require_tls: true,
+      // TLS from the first byte is there; STARTTLS, which `true` asks for, is not.
+      smtp_require_tls: false,
       smtp_from: 'alerts@example.com',
       smtp_auth_username: 'us@er',
       pagerduty_url: 'https://events.pagerduty.com/v2/enqueue',
@@ -77,10 +78,22 @@ describe('For production scripts/setup.sh', () => {
   it('leaves out the sign-in of a relay that asks for none, and the token of a heartbeat without one', async () => {
     const env = here.setup(['--production', '--smtp-url', 'smtp://mail.example.com'], RECEIVERS);
     expect(await faults()).toBe('');
-    expect(config().global).toMatchObject({ smtp_smarthost: 'mail.example.com:587' });
+    expect(config().global).toMatchObject({ smtp_smarthost: 'mail.example.com:587', smtp_require_tls: true });
     expect(config().global).not.toHaveProperty('smtp_auth_username');
     expect(text('alertmanager.yml')).not.toMatch(/^[^#]*(smtp-password|dead-mans-switch-token)/m);
     expect(here.preflight({ ...env, SMTP_URL: '' })).toEqual({ code: 0, said: '' });
+  });
+
+  it('does so as well where the relay is told of later', async () => {
+    const env = here.setup(['--production'], RECEIVERS);
+    expect(text('secrets/smtp-password')).toBe('fill-in');
+    const { said } = here.run(['--receivers', '--smtp-url', 'smtp://mail.example.com']);
+    expect(said).not.toContain('still to be filled in');
+    expect(await faults()).toBe('');
+    expect(config().global).toMatchObject({ smtp_smarthost: 'mail.example.com:587' });
+    expect(text('alertmanager.yml')).not.toMatch(/smtp_auth_|smtp-password/);
+    expect(existsSync(at('secrets/smtp-password'))).toBe(false);
+    expect(here.preflight(env)).toEqual({ code: 0, said: '' });
   });
 
   it('lets Alertmanager, which is another user, read what nobody else on the machine can reach', () => {
@@ -113,8 +126,9 @@ describe('For production scripts/setup.sh', () => {
     ]);
     const secrets = ['chat-url', 'pager-key', 'smtp-password'].map((name) => ['ALERTMANAGER_SECRETS', `secrets/${name}`, false]);
     expect(found.sort()).toEqual([...places, ...secrets].sort());
-    here.setup(['--receivers', '--smtp-url', 'smtp://a:b@mail.example.com'], RECEIVERS);
+    here.setup(['--receivers', '--smtp-url', 'smtps://a:b@mail.example.com'], RECEIVERS);
     expect(await faults()).toBe('');
+    expect(config().global).toMatchObject({ smtp_smarthost: 'mail.example.com:465', smtp_require_tls: false });
     expect(here.preflight(env)).toEqual({ code: 0, said: '' });
   });
 
@@ -155,6 +169,18 @@ describe('For production scripts/setup.sh', () => {
     expect(here.run(['--production'], { ALERT_EMAIL_TO: 'a@example.com\nb' })).toMatchObject({ status: 2 });
     expect(here.run(['--production'], { ALERT_SMTP_REQUIRE_TLS: 'maybe' })).toMatchObject({ status: 2 });
   });
+
+  it('refuses a relay that Alertmanager would not get a mail to', () => {
+    expect(here.run(['--production', '--smtp-url', 'smtps://mail.example.com:4650'])).toEqual({
+      status: 2,
+      said: expect.stringMatching(/^setup: --smtp-url: Alertmanager speaks smtps:\/\/ on port 465 only, not on 4650; .*\n$/),
+    });
+    const { status, said } = here.run(PRODUCTION, { ALERT_SMTP_REQUIRE_TLS: 'true' });
+    expect([status, said]).toEqual([2, expect.stringMatching(/^setup: ALERT_SMTP_REQUIRE_TLS: port 465 .*\n$/)]);
+    const other = { ALERT_SMTP_SMARTHOST: 'alerts.example.com:587', ALERT_SMTP_REQUIRE_TLS: 'true' };
+    here.setup(['--production', '--smtp-url', 'smtps://mail.example.com:4650'], other);
+    expect(config().global).toMatchObject({ smtp_smarthost: 'alerts.example.com:587', smtp_require_tls: true });
+  });
 });
 
 describe('In production preflight', () => {
@@ -191,9 +217,20 @@ describe('In production preflight', () => {
     refused({}, 'url: http://sink:3080/x leads to the sink');
   });
 
-  it('refuses a secret that is not there, or empty, or that only its owner can read', () => {
+  it('refuses a relay on port 465 of which TLS is required, by which nothing is sent', () => {
+    const required = text('alertmanager.yml').replace('smtp_require_tls: false', 'smtp_require_tls: true');
+    writeFileSync(at('alertmanager.yml'), required);
+    refused({}, `${at('alertmanager.yml')}: nothing is sent by a relay on port 465 without smtp_require_tls: false`);
+    writeFileSync(at('alertmanager.yml'), required.replace('mail.example.com:465', 'mail.example.com:587'));
+    expect(here.preflight(env).said).toBe('');
+  });
+
+  it('refuses a secret that is not there, or empty, or that only its owner can read or reach', () => {
     chmodSync(at('secrets/smtp-password'), 0o600);
-    refused({}, `${at('secrets/smtp-password')} cannot be read (its owner and group only); it must be a file that all users can read`);
+    refused({}, `${at('secrets/smtp-password')} cannot be read (its owner and group only); it must be a file that all users can read, `);
+    chmodSync(at('secrets'), 0o700);
+    refused({}, `${at('secrets/pager-key')} cannot be read (its directory is closed to others than its owner and group)`);
+    chmodSync(at('secrets'), 0o755);
     rmSync(at('secrets/pager-key'));
     writeFileSync(at('secrets/chat-url'), '\n');
     refused({}, `${at('secrets/pager-key')} cannot be read (ENOENT)`, `${at('secrets/chat-url')} is empty`);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { ERRORS } from '../../src/errors.js';
 import { ACCESS } from '../../src/ingress/access.js';
-import { type Balancer, startBalancer } from '../support/nginx.js';
+import { type Balancer, REFUSED, STRICT, startBalancer } from '../support/nginx.js';
 
 const MINUTES_TO_INSTALL = 300_000;
 /** What a caller of the scopes `send` and `read` uses; the rest is for those who run it. */
@@ -45,5 +46,47 @@ describe('nginx, as nginx.conf makes it', () => {
     expect((await nginx.ask(80, 'GET', '/health')).body).toBe('reached');
     const { status, location } = await nginx.ask(80, 'GET', '/api/v1/keys');
     expect([status, location]).toEqual([308, expect.stringMatching(/^https:\/\/127\.0\.0\.1\/api\/v1\/keys$/)]);
+  });
+});
+
+describe('nginx, to a stranger who asks too much', () => {
+  let nginx: Balancer;
+  beforeAll(async () => {
+    nginx = await startBalancer(STRICT);
+  }, MINUTES_TO_INSTALL);
+  afterAll(() => nginx?.stop());
+
+  it('hands on what the API refuses, and then refuses in the same form itself', async () => {
+    const { path } = REFUSED;
+    const { status, headers, body } = await nginx.ask(443, 'GET', path);
+    expect({ path, status, headers, body }).toEqual({ ...REFUSED, headers: expect.objectContaining(REFUSED.headers) });
+    expect((await nginx.ask(443, 'GET', '/')).body).toBe('reached');
+    const asked = ['/api/v1/notifications', '/api/v1/x%22%7D%0A,%22y', '/api/v1/users/x/stream'];
+    const refusals = await Promise.all(asked.map((each) => nginx.ask(443, 'POST', `${each}?secret=1`)));
+    const instances = ['/api/v1/notifications', '/', '/api/v1/users/x/stream'];
+    expect(refusals.map((each) => ({ status: each.status, ...JSON.parse(each.body) }))).toEqual(
+      instances.map((instance, at) => ({
+        type: 'urn:signalbox:problem:rate-limited',
+        title: ERRORS['rate-limited'].title,
+        status: ERRORS['rate-limited'].status,
+        detail: expect.stringContaining('200 requests'),
+        instance,
+        code: 'rate-limited',
+        requestId: refusals[at]?.headers['x-request-id'],
+        errors: [],
+      })),
+    );
+    expect(refusals[0]?.headers).toMatchObject({
+      'content-type': 'application/problem+json',
+      'retry-after': '1',
+      ratelimit: '"address";r=0;t=1',
+      'ratelimit-policy': '"address";q=200;w=1',
+      'x-request-id': expect.stringMatching(/^[0-9a-f]{32}$/),
+    });
+  });
+
+  it('is not asked too much on 8080', async () => {
+    const answers = await Promise.all(Array.from({ length: 5 }, () => nginx.ask(8080, 'GET', '/')));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
   });
 });

@@ -51,8 +51,8 @@ describe('the compose files', () => {
     expect(readFileSync('nginx.conf', 'utf8')).toMatch(/location \/sink \{\s+proxy_pass \$sink;/);
   });
 
-  test('the worker image can be built from the root, too', () => {
-    expect(readFileSync('Dockerfile.worker', 'utf8')).toBe(readFileSync('docker/Dockerfile.worker', 'utf8'));
+  test.each(['Dockerfile.api', 'Dockerfile.worker'])('%s is in the root, too', (name) => {
+    expect(readFileSync(name, 'utf8')).toBe(readFileSync(join('docker', name), 'utf8'));
   });
 
   test('both images have the same steps up to their last stage, so that they share layers', () => {

@@ -1,37 +1,59 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { Agent, type Dispatcher } from 'undici';
 import { eventually } from './app.js';
+import { makeCertificate } from './certificate.js';
 import { ensureInstalled } from './servers/install.js';
 import { freePorts } from './servers/ports.js';
 
-const run = promisify(execFile);
 const COMMAND = 'nginx';
 /** As nginx.conf has them. */
 type Port = 80 | 443 | 8080 | 9113;
+type Moves = readonly (readonly [from: string, to: string])[];
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+  readonly location: unknown;
+  readonly headers: Readonly<Record<string, unknown>>;
+}
 
 /** The nginx of this machine with the nginx.conf that is shipped, but for ports and for where the API is. */
 export interface Balancer {
   /** What it answers on the port that is called so in nginx.conf. */
-  ask(port: Port, method: string, path: string): Promise<{ readonly status: number; readonly body: string; readonly location: unknown }>;
+  ask(port: Port, method: string, path: string): Promise<Answer>;
   stop(): Promise<void>;
 }
 
-/** In front of an API that answers everything with 200 and the word `reached`. */
-export async function startBalancer(): Promise<Balancer> {
+/** What the API behind it answers on the path that is called so. */
+export const REFUSED = { path: '/api/refused', status: 429, headers: { 'retry-after': '7', 'x-own': 'yes' }, body: 'by the API' } as const;
+
+/** As strict as can be with strangers: one request, and one more. */
+export const STRICT: Moves = [
+  ['rate=200r/s', 'rate=1r/m'],
+  ['burst=400', 'burst=1'],
+];
+
+/** In front of an API that answers everything but `REFUSED` with 200 and the word `reached`. */
+export async function startBalancer(changes: Moves = []): Promise<Balancer> {
   await ensureInstalled('nginx');
   const directory = await mkdtemp(join(tmpdir(), 'signalbox-nginx-'));
-  const api = createServer((incoming, answer) => incoming.resume().on('end', () => answer.end('reached')));
+  const api = createServer((incoming, answer) =>
+    incoming.resume().on('end', () => {
+      if (incoming.url === REFUSED.path) answer.writeHead(REFUSED.status, REFUSED.headers).end(REFUSED.body);
+      else answer.end('reached');
+    }),
+  );
   await new Promise<void>((resolve) => api.listen(0, '127.0.0.1', resolve));
   const [plain = 0, tls = 0, inner = 0, probe = 0, metrics = 0] = await freePorts(5);
   const ports: Readonly<Record<Port, number>> = { 80: plain, 443: tls, 8080: inner, 9113: metrics };
   const { port } = api.address() as { readonly port: number };
-  await certificate(directory);
-  await writeFile(join(directory, 'nginx.conf'), movedTo(await readFile('nginx.conf', 'utf8'), directory, ports, probe, port));
+  await mkdir(join(directory, 'tls'));
+  await makeCertificate(join(directory, 'tls'));
+  await writeFile(join(directory, 'nginx.conf'), movedTo(await readFile('nginx.conf', 'utf8'), directory, ports, probe, port, changes));
   const nginx = spawn(COMMAND, ['-c', join(directory, 'nginx.conf'), '-g', 'daemon off;'], { env: withSbin(), stdio: 'ignore' });
   const ended = new Promise<void>((resolve) => void nginx.once('close', () => resolve()));
   const agent = new Agent({ connect: { rejectUnauthorized: false } });
@@ -39,7 +61,7 @@ export async function startBalancer(): Promise<Balancer> {
     const origin = `${to === 443 ? 'https' : 'http'}://127.0.0.1:${ports[to]}`;
     // As it is written: a URL would have its dots and slashes put right before it is sent.
     const { statusCode, body, headers } = await agent.request({ origin, path, method: method as Dispatcher.HttpMethod });
-    return { status: statusCode, body: await body.text(), location: headers.location };
+    return { status: statusCode, body: await body.text(), location: headers.location, headers };
   };
   const stop = async (): Promise<void> => {
     nginx.kill('SIGQUIT');
@@ -64,16 +86,16 @@ function withSbin(): NodeJS.ProcessEnv {
   return { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin` };
 }
 
-async function certificate(directory: string): Promise<void> {
-  await mkdir(join(directory, 'tls'));
-  const [key, made] = ['tls.key', 'tls.crt'].map((name) => join(directory, 'tls', name)) as [string, string];
-  const how = '-x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=localhost'.split(' ');
-  await run('openssl', ['req', ...how, '-keyout', key, '-out', made]);
-}
-
 /** Each of these must be there, or what is tried would not be what is shipped. */
-function movedTo(shipped: string, directory: string, ports: Readonly<Record<Port, number>>, probe: number, api: number): string {
-  const moves: readonly (readonly [from: string, to: string])[] = [
+function movedTo(
+  shipped: string,
+  directory: string,
+  ports: Readonly<Record<Port, number>>,
+  probe: number,
+  api: number,
+  changes: Moves,
+): string {
+  const moves: Moves = [
     ['listen 80;', `listen 127.0.0.1:${ports[80]};`],
     ['listen 443 ssl;', `listen 127.0.0.1:${ports[443]} ssl;`],
     ['listen 8080;', `listen 127.0.0.1:${ports[8080]};`],
@@ -86,6 +108,7 @@ function movedTo(shipped: string, directory: string, ports: Readonly<Record<Port
     ['/tmp/nginx.pid', join(directory, 'nginx.pid')],
     ['worker_processes auto', 'worker_processes 1'],
     ['access_log /dev/stdout json', 'access_log off'],
+    ...changes,
   ];
   let text = shipped;
   for (const [from, to] of moves) {
