@@ -1,6 +1,7 @@
 import type { Check } from './check.js';
 import { COMMANDS } from './checks/commands.js';
 import { CONFLICTS } from './checks/conflicts.js';
+import { OF_COPIES } from './checks/copies.js';
 import { DATA } from './checks/data.js';
 import { DESK } from './checks/desk.js';
 import { DRILLED } from './checks/drills.js';
@@ -30,7 +31,7 @@ export const GROUPS = {
   workers: WORKERS,
   desk: DESK,
   notifications: OF_NOTIFICATIONS,
-  messages: [...OF_MESSAGES, ...ON_MESSAGE_SERVERS, ...MESSAGE_FILES, ...MESSAGE_ROLLOUT],
+  messages: [...OF_MESSAGES, ...ON_MESSAGE_SERVERS, ...MESSAGE_FILES, ...MESSAGE_ROLLOUT, ...OF_COPIES],
   metrics: METRICS,
   load: LOAD,
   logs: LOGS,

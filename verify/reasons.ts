@@ -104,7 +104,6 @@ export const REASONS: Readonly<Record<string, string>> = {
   'X-34': 'the OpenAPI document is not built yet',
   'X-35': BACKUP,
   'X-37': SOAK,
-  'X-39': 'the unique index prevents it: DAT-04; a command that looks for what cannot be there is not built',
   'X-40': IDENTITY,
   'X-41': 'writing the ticked checklists is not built yet',
   'X-45': 'histograms of all five come with their workloads; accept to delivered: MET-11',
