@@ -20,6 +20,7 @@ import { OF_NOTIFICATIONS } from './checks/notifications.js';
 import { RELIABILITY } from './checks/reliability.js';
 import { SERVERS } from './checks/servers.js';
 import { OF_SETTINGS } from './checks/settings.js';
+import { SOAKS } from './checks/soak.js';
 import { STACK } from './checks/stack.js';
 import { WORKERS } from './checks/workers.js';
 
@@ -42,6 +43,7 @@ export const GROUPS = {
   drills: DRILLED,
   servers: SERVERS,
   conflicts: CONFLICTS,
+  soaks: SOAKS,
   stack: STACK,
   monitoring: MONITORING,
 } as const satisfies Readonly<Record<string, readonly Check[]>>;
