@@ -52,7 +52,11 @@ export class SoakWatch {
     const fleet = await askFleet(this.#client);
     const all = await vitalsOf(fleet);
     const faults = all.flatMap((one) => this.#judge(one, at === 0));
-    for (const name of this.#known.keys()) if (!all.some(({ workerId }) => workerId === name)) faults.push(`${name} is gone`);
+    for (const name of [...this.#known.keys()].filter((known) => !all.some(({ workerId }) => workerId === known))) {
+      faults.push(`${name} is gone`);
+      // Said once, as what has happened since the check before.
+      this.#known.delete(name);
+    }
     let errors = NO_ERRORS;
     for (const one of all) {
       errors = plus(errors, since(one, this.#known.get(one.workerId)));
