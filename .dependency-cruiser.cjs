@@ -18,8 +18,8 @@ const ERRORS = '^src/errors\\.ts$';
 const PIPELINE = '^src/pipeline/';
 /** The HTTP side of a workload: `routes.ts`, and `inbox-routes.ts` and the like. */
 const ROUTES = '^src/workloads/[^/]+/(|[a-z-]+-)routes\\.ts$';
-/** The one command that opens the store, since no server runs yet when it is needed. */
-const MIGRATE = '^src/cli/migrate\\.ts$';
+/** The commands that open the store: no server runs when they are needed, or none would start. */
+const STORE_OPENERS = '^src/cli/(migrate|dedupe|store-place)\\.ts$';
 /** Clients of the API: their key is in the environment. */
 const CLIENTS = '^src/cli/(api-client|demo/own-server)\\.ts$';
 /** Those who put the program together. */
@@ -122,17 +122,18 @@ module.exports = {
       name: 'cli-talks-http',
       severity: 'error',
       comment: 'The command line is a client of the API; config:check alone reads the settings.',
-      from: { path: '^src/cli/', pathNot: MIGRATE },
+      from: { path: '^src/cli/', pathNot: STORE_OPENERS },
       to: { path: '^src/', pathNot: ['^src/cli/', ERRORS, '^src/config(\\.ts$|/)'] },
     },
     only(
-      'migrate-opens-the-store',
-      'migrate reads where the database is, and opens it.',
-      MIGRATE,
+      'store-openers-open-the-store',
+      'They read where the store is, and open it.',
+      STORE_OPENERS,
       '^src/cli/',
       ERRORS,
+      PORTS,
       '^src/config(\\.ts$|/)',
-      '^src/adapters/(mongo|system)/',
+      '^src/adapters/(mongo|embedded|system)/',
     ),
     only(
       'cluster-runs-processes',
@@ -155,7 +156,15 @@ module.exports = {
       comment: 'Everybody else is handed the numbers they need.',
       from: {
         path: '^src/',
-        pathNot: [COMPOSITION, '^src/config(\\.ts$|/)', '^src/cli/config-', CLIENTS, MIGRATE, '^src/cluster/', '^src/sink/main\\.ts$'],
+        pathNot: [
+          COMPOSITION,
+          '^src/config(\\.ts$|/)',
+          '^src/cli/config-',
+          CLIENTS,
+          STORE_OPENERS,
+          '^src/cluster/',
+          '^src/sink/main\\.ts$',
+        ],
       },
       to: { path: '^src/config(\\.ts$|/)' },
     },
@@ -163,7 +172,7 @@ module.exports = {
       name: 'composition-alone-picks-adapters',
       severity: 'error',
       comment: 'Only the composition imports adapters and channels.',
-      from: { path: '^src/', pathNot: [COMPOSITION, '^src/adapters/', '^src/channels/', MIGRATE, '^src/sink/main\\.ts$'] },
+      from: { path: '^src/', pathNot: [COMPOSITION, '^src/adapters/', '^src/channels/', STORE_OPENERS, '^src/sink/main\\.ts$'] },
       to: { path: '^src/(adapters|channels)/' },
     },
     {

@@ -10,7 +10,8 @@ interface Resources {
   readonly queue: { readonly depth: number | null; readonly unacked: number | null; readonly open: number | null };
 }
 
-type Metrics = readonly {
+/** What `/metrics` says as JSON. */
+export type Metrics = readonly {
   readonly name: string;
   readonly values: readonly { readonly value: number; readonly labels: Readonly<Record<string, unknown>> }[];
 }[];
@@ -27,13 +28,17 @@ export interface Counter {
 
 const DELIVERED: Counter = { name: 'signalbox_deliveries_settled_total', labels: { status: 'delivered' } };
 
-/** Since the process started; null where its metrics are not to be had. */
-async function read(client: Client | null, { name, labels = {} }: Counter): Promise<number | null> {
+/** All that a process counts; null where it is not to be had. */
+export async function metricsOf(client: Client | null): Promise<Metrics | null> {
   const token = process.env['METRICS_TOKEN'];
   const headers = { accept: 'application/json', ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
   const answered: Answered<Metrics> | undefined = await client?.get<Metrics>('/metrics', headers);
-  if (answered?.status !== 200) return null;
-  const counter = answered.body.find((metric) => metric.name === name);
+  return answered?.status === 200 ? answered.body : null;
+}
+
+/** Since the process started; null where its metrics are not to be had. */
+async function read(client: Client | null, { name, labels = {} }: Counter): Promise<number | null> {
+  const counter = (await metricsOf(client))?.find((metric) => metric.name === name);
   const wanted = Object.entries(labels);
   const matching = counter?.values.filter((series) => wanted.every(([label, value]) => series.labels[label] === value));
   return matching?.reduce((sum, { value }) => sum + value, 0) ?? null;

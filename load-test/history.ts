@@ -2,6 +2,7 @@ import { appendFileSync, closeSync, existsSync, mkdirSync, openSync, readFileSyn
 import { dirname } from 'node:path';
 import type { MessageEntry } from './messages/result.js';
 import type { HistoryEntry } from './result.js';
+import type { SoakReport } from './soak/report.js';
 import { RunError } from './target.js';
 
 type Entry = HistoryEntry | MessageEntry;
@@ -41,7 +42,7 @@ export function demandWritable(path: string): void {
 }
 
 /** Adds a run as one line. */
-export function appendHistory(path: string, entry: Entry): void {
+export function appendHistory(path: string, entry: Entry | SoakReport): void {
   mkdirSync(dirname(path), { recursive: true });
   appendFileSync(path, `${JSON.stringify(entry, rounded)}\n`);
 }

@@ -26,6 +26,8 @@ export interface Options {
   readonly history: string;
   readonly baselines: boolean;
   readonly json: boolean;
+  /** Tell on standard error how far it is. */
+  readonly progress: boolean;
   readonly help: boolean;
 }
 
@@ -131,6 +133,7 @@ export function readOptions(args: readonly string[]): Options {
     history: fileName('history', values.history),
     baselines: !values['skip-baselines'],
     json: values.json,
+    progress: true,
     help: values.help,
   };
 }

@@ -112,13 +112,13 @@ async function load(setup: Setup, options: Options, say: (line: string) => void)
   }));
   const collector = collect(setup, arrivals);
   say(`load: ${rate} /s for ${duration} s over ${users} users by ${channels.join(', ')}, ${options.arrivals} arrivals, 2.5 % repeats`);
-  progress.start();
+  if (options.progress) progress.start();
   const times = options.arrivals === 'poisson' ? poissonTimes(rate, durationMs) : constantTimes(rate, durationMs);
   const userOf = (n: number): string => `load_${n % users}`;
   await generator.play({ name: 'n', times, userOf, channels, repeatEvery: REPEAT_EVERY }, startedAt);
   const expected = generator.items.filter(({ error, channel }) => error === null && channel !== 'in-app').length;
   await collector.rest(expected);
-  progress.stop();
+  if (options.progress) progress.stop();
   const fleet = await watch.stop();
   await generator.settleUnanswered();
   say(`at rest after ${((now() - startedAt) / 1000).toFixed(1)} s; reading ${generator.items.length} records to compare`);

@@ -3,6 +3,7 @@ import { OF_ALERTS } from './checks/alerts.js';
 import { OF_THE_BUSINESS } from './checks/business.js';
 import { COMMANDS } from './checks/commands.js';
 import { CONFLICTS } from './checks/conflicts.js';
+import { OF_COPIES } from './checks/copies.js';
 import { DATA } from './checks/data.js';
 import { DESK } from './checks/desk.js';
 import { DRILLED } from './checks/drills.js';
@@ -25,6 +26,7 @@ import { RELIABILITY } from './checks/reliability.js';
 import { SECURITY } from './checks/security.js';
 import { SERVERS } from './checks/servers.js';
 import { OF_SETTINGS } from './checks/settings.js';
+import { SOAKS } from './checks/soak.js';
 import { STACK } from './checks/stack.js';
 import { STARTING } from './checks/starting.js';
 import { WORKERS } from './checks/workers.js';
@@ -37,7 +39,7 @@ export const GROUPS = {
   workers: WORKERS,
   desk: DESK,
   notifications: OF_NOTIFICATIONS,
-  messages: [...OF_MESSAGES, ...ON_MESSAGE_SERVERS, ...MESSAGE_FILES, ...MESSAGE_ROLLOUT],
+  messages: [...OF_MESSAGES, ...ON_MESSAGE_SERVERS, ...MESSAGE_FILES, ...MESSAGE_ROLLOUT, ...OF_COPIES],
   metrics: METRICS,
   load: LOAD,
   logs: LOGS,
@@ -48,6 +50,7 @@ export const GROUPS = {
   drills: DRILLED,
   servers: SERVERS,
   conflicts: CONFLICTS,
+  soaks: SOAKS,
   stack: STACK,
   starting: STARTING,
   monitoring: MONITORING,

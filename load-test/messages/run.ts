@@ -47,7 +47,7 @@ export async function runMessages(args: readonly string[]): Promise<boolean> {
   try {
     say(`target: ${target.urls.join(', ')}${target.own ? ' (a server of its own, started for this run)' : ''}`);
     await warmUp(client, options, target, say);
-    const result = await run(client, options, target, ['npm run load-test --', ...args].join(' '), say);
+    const result = await loadMessages(client, options, target, ['npm run load-test --', ...args].join(' '), say);
     await keep(result, options, say);
     return result.passed;
   } finally {
@@ -73,7 +73,7 @@ export function historyOf(result: MessageResult): MessageEntry {
 }
 
 /** A cold server is slow as every process is at first: of this nothing is measured, but that it goes through. @throws RunError */
-async function warmUp(client: Client, options: MessageOptions, { own, fleet }: Target, say: Say): Promise<void> {
+export async function warmUp(client: Client, options: MessageOptions, { own, fleet }: Target, say: Say): Promise<void> {
   const youngest = Math.max(...fleet.members.map(({ startedAt }) => startedAt));
   const durationS = options.warmUpS ?? (own || Date.now() - youngest < COLD_MS ? COLD_WARM_UP_S : 0);
   if (durationS === 0) return;
@@ -85,7 +85,14 @@ async function warmUp(client: Client, options: MessageOptions, { own, fleet }: T
   await rest(client);
 }
 
-async function run(client: Client, options: MessageOptions, target: Target, command: string, say: Say): Promise<MessageResult> {
+/** One load, what came of it, and whether it met its objectives. @throws RunError */
+export async function loadMessages(
+  client: Client,
+  options: MessageOptions,
+  target: Target,
+  command: string,
+  say: Say,
+): Promise<MessageResult> {
   const watch = new FleetWatch(target.fleet, STORED);
   await watch.start();
   const measured = await measure(client, options, target, say);

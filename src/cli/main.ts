@@ -5,6 +5,7 @@ import { CliError } from './cli-error.js';
 import { addCluster } from './cluster.js';
 import { type Finish, httpUrl } from './command.js';
 import { addConfig } from './config-command.js';
+import { addDedupe } from './dedupe.js';
 import { addDemo } from './demo/demo.js';
 import { addDesk } from './desk.js';
 import { addDiag } from './diag.js';
@@ -96,6 +97,7 @@ function createProgram(finish: Finish): Command {
   addDiag(program, finish);
   addConfig(program, finish);
   addMigrate(program);
+  addDedupe(program, finish);
   addDemo(program, finish);
   return program;
 }

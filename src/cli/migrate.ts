@@ -1,10 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Migrations, StepReport, StepState } from '../adapters/mongo/migrations.js';
-import { readEnvironment } from '../config/env-file.js';
-import { serversOf } from '../config/servers.js';
-import { readSettings } from '../config.js';
-import { CliError } from './cli-error.js';
 import { family, print, printJson, wantsJson } from './command.js';
+import { storePlace } from './store-place.js';
 
 const EXAMPLES = `
 Examples:
@@ -17,15 +14,12 @@ The database is that of DIRECT_DATABASE_URL, else of MONGODB_URI (environment or
 
 const EMBEDDED = 'The embedded store is brought up to date when the server starts; there is nothing to do.';
 
-/** Settings that say where the database is. */
-const ABOUT = ['MONGODB_URI', 'MONGODB_USERNAME', 'MONGODB_PASSWORD', 'DIRECT_DATABASE_URL', 'DATABASE_URL', 'STORE_DRIVER'] as const;
-
 interface Flags {
   readonly dryRun?: boolean;
   readonly to?: number;
 }
 
-/** `signalbox migrate`: the one command that opens the store itself, since no server runs yet when it is needed. */
+/** `signalbox migrate`: opens the store itself, since no server runs yet when it is needed. */
 export function addMigrate(program: Command): void {
   const migrate = family(program, 'migrate', 'the indexes and shapes of the database, in steps that can be taken back', EXAMPLES);
   migrate
@@ -60,7 +54,7 @@ function stepNumber(text: string): number {
 }
 
 async function perform(command: Command, work: (migrations: Migrations) => Promise<void>): Promise<void> {
-  const uri = databaseUri(readEnvironment().variables);
+  const { mongodb: uri } = storePlace();
   if (uri === null) {
     if (wantsJson(command)) printJson([]);
     else print(EMBEDDED);
@@ -78,15 +72,6 @@ async function perform(command: Command, work: (migrations: Migrations) => Promi
   } finally {
     await migrations.close();
   }
-}
-
-/** Null: the store is the embedded one. Only what says where the database is must be right: a job that migrates need not know the rest. */
-function databaseUri(variables: NodeJS.ProcessEnv): string | null {
-  const names: readonly string[] = ABOUT;
-  const { values, errors } = readSettings(Object.fromEntries(Object.entries(variables).filter(([name]) => names.includes(name))));
-  const wrong = errors.filter((line) => ABOUT.some((name) => line.startsWith(`${name}: `) && !line.includes('RABBITMQ_URL')));
-  if (wrong.length > 0) throw new CliError(wrong.join('; '));
-  return serversOf({ ...values, mongodbUri: values.mongodbUri ?? values.directDatabaseUrl }).mongodb?.directUri ?? null;
 }
 
 function tell<T>(command: Command, values: readonly T[], line: (value: T) => string): void {

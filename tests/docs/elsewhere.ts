@@ -13,6 +13,9 @@ export const ELSEWHERE: ReadonlySet<string> = new Set([
   'curl http://localhost:3000/metrics/prometheus',
   'npx signalbox partition-of test_conv_001',
   'npx signalbox message history test_conv_001',
+  // On a store that nobody has open: tests/cli/dedupe.test.ts.
+  'npx signalbox dedupe',
+  'npx signalbox dedupe --apply',
   // Six minutes of load; tests/load-test/messages.test.ts reads the file.
   'npm run load-test -- --workload=messages --file=load-test.yml',
   // The stack: scripts/stack-checklist.sh, but for what it has no time for, and for what never ends.

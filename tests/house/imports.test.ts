@@ -50,7 +50,7 @@ const PLANTED: readonly (readonly [path: string, imports: string, rule: string])
   ['src/wire/redis.ts', 'ioredis', 'redis-in-its-adapter'],
   ['src/pipeline/amqp.ts', 'amqplib', 'amqp-in-its-adapter'],
   ['src/pipeline/limits.ts', 'rate-limiter-flexible', 'limits-in-ingress'],
-  ['src/cli/migrate.ts', '../wire.js', 'migrate-opens-the-store'],
+  ['src/cli/migrate.ts', '../wire.js', 'store-openers-open-the-store'],
   ['src/wire.ts', 'commander', 'terminal-in-cli'],
   ['src/workloads/jobs/http.ts', 'express', 'http-in-ingress'],
 ];

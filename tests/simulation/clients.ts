@@ -45,6 +45,9 @@ export class Clients {
   readonly answers: Answer[] = [];
   /** Requests whose sender has not given up yet. */
   busy = 0;
+  /** Pieces of work and batches that were begun in earlier rounds; each has a number, and a key, of its own. */
+  private begun = 0;
+  private batches = 0;
 
   constructor(private readonly deps: Deps) {}
 
@@ -52,7 +55,8 @@ export class Clients {
   beginBatch(size: number, overMs: number): void {
     const { world } = this.deps;
     const at = world.rng.between(0, overMs);
-    const plan = this.batchPlan(size, at);
+    const plan = this.batchPlan(size, at, this.batches === 0 ? 'batch' : `batch${this.batches}`);
+    this.batches += 1;
     this.busy += 1;
     world.in(at, () => this.post(plan));
   }
@@ -60,9 +64,11 @@ export class Clients {
   /** Sends `count` pieces of work over the given time. */
   begin(count: number, overMs: number, poison: Nature['poison'] | null): void {
     const { world } = this.deps;
-    for (let index = 0; index < count; index += 1) {
+    const first = this.begun;
+    this.begun += count;
+    for (let index = first; index < this.begun; index += 1) {
       const at = world.rng.between(0, overMs);
-      const plan = this.plan(index, at, index === 0 && poison !== null ? poison : undefined);
+      const plan = this.plan(index, at, index === first && poison !== null ? poison : undefined);
       this.busy += 1;
       world.in(at, () => this.post(plan));
     }
@@ -94,27 +100,27 @@ export class Clients {
   }
 
   /** One record, as the API makes it of a call with many recipients. */
-  private batchPlan(size: number, at: number): Plan {
+  private batchPlan(size: number, at: number, name: string): Plan {
     const { rng } = this.deps.world;
     const { payload: content } = this.content('batch', at, {});
     const items = Array.from({ length: size }, (_, index) => ({
       // With a hole, as a rejected recipient leaves one.
       index: index < 2 ? index : index + 1,
       userId: rng.pick(USERS),
-      targets: [this.target(`batch-${index}`)],
+      targets: [this.target(`${name}-${index}`)],
     }));
     const payload: BatchPayload = { content, items, rejected: [{ index: 2, pointer: '/recipients/2/to', reason: 'simulated' }] };
     const submission: Submission = {
       workload: BATCHES,
       tenant: rng.pick(TENANTS),
       principal: 'client',
-      key: 'key-batch',
+      key: `key-${name}`,
       userId: null,
       priority: rng.happens(0.2) ? 'urgent' : 'normal',
       payload,
       targets: [EXPAND_TARGET],
       scheduledFor: null,
-      correlation: { requestId: 'request-batch' },
+      correlation: { requestId: `request-${name}` },
     };
     return { submission, repeats: rng.happens(0.2), conflicts: rng.happens(0.1), cancelAfter: null };
   }
@@ -126,7 +132,7 @@ export class Clients {
 
   private content(body: string, at: number, nature: Nature): { readonly scheduledFor: number | null; readonly payload: SimPayload } {
     const { rng } = this.deps.world;
-    const now = EPOCH + at;
+    const now = EPOCH + this.deps.world.now + at;
     const scheduledFor = rng.happens(0.2) ? now + rng.between(-2000, 20_000) : null;
     const expiresAt = rng.happens(0.15) ? (scheduledFor ?? now) + rng.between(200, 15_000) : null;
     const iso = (instant: number | null): string | null => (instant === null ? null : new Date(instant).toISOString());

@@ -5,7 +5,8 @@ import { CONFIGURATIONS, type Configuration, configurationOf } from './configura
 import { noFaultCounts } from './faults.js';
 import { findFirst } from './first.js';
 import { huntAll } from './hunt.js';
-import { runSeed, type Verdict } from './schedule.js';
+import { runSeed, runSoak } from './schedule.js';
+import type { Verdict } from './verdict.js';
 
 const USAGE = `Runs seeded schedules of the real pipeline on simulated ports.
 
@@ -16,6 +17,8 @@ const USAGE = `Runs seeded schedules of the real pipeline on simulated ports.
   --seed N       this one schedule, with its trace
   --config NAME  what it is held to (default normal):
 ${CONFIGURATIONS.map(({ name, about }) => `                   ${name.padEnd(16)} ${about}`).join('\n')}
+  --hours N      instead of many short schedules one fleet that lives for so many virtual hours: each begins with a spell of faults
+                 and goes on with a little work in peace; at its end nothing may be open, wait, or have piled up
   --first        stop at the first schedule that breaks a rule, and print it as a line of JSON
   --trace        print the trace of every schedule that breaks a rule
   --mutants      break the pipeline on purpose, one way at a time: each must be found
@@ -31,6 +34,8 @@ interface Flags {
   readonly seeds: number;
   readonly from: number;
   readonly seed: number | null;
+  /** Null: no soak. */
+  readonly hours: number | null;
   readonly configuration: Configuration;
   readonly trace: boolean;
   readonly first: boolean;
@@ -46,6 +51,7 @@ function flagsOf(args: readonly string[]): Flags {
     seeds: text,
     from: text,
     seed: text,
+    hours: text,
     config: text,
     only: text,
     first: flag,
@@ -61,11 +67,15 @@ function flagsOf(args: readonly string[]): Flags {
   };
   const only = values.only ?? null;
   if (only !== null && !values.mutants) throw new Error('--only goes with --mutants');
+  const configuration = configurationOf(values.config ?? 'normal');
+  if (values.hours !== undefined && (configuration.protocol === 'stream' || configuration.calm))
+    throw new Error(`--hours wants a configuration with a store and faults, not ${configuration.name}`);
   return {
     seeds: whole('seeds', values.seeds, 1000),
     from: whole('from', values.from, 1),
     seed: values.seed === undefined ? null : whole('seed', values.seed, 0),
-    configuration: configurationOf(values.config ?? 'normal'),
+    hours: values.hours === undefined ? null : whole('hours', values.hours, 0),
+    configuration,
     trace: values.trace,
     first: values.first,
     mutants: values.mutants,
@@ -92,6 +102,26 @@ async function runOne(seed: number, flags: Flags): Promise<number> {
   return verdict.violations.length === 0 ? 0 : 1;
 }
 
+/** One fleet, for hours. */
+async function soak(flags: Flags, hours: number): Promise<number> {
+  const startedAt = performance.now();
+  const verdict = await runSoak(flags.seed ?? flags.from, flags.configuration, hours, flags.trace);
+  const { violations, report, counts, covered, steps } = verdict;
+  print(table(report), `faults: ${listed(counts)}`, `covered: ${listed(covered)}`);
+  for (const { kind, at, detail } of violations.slice(0, SHOWN)) print(`  at ${Math.round(at)} ms ${kind}: ${detail}`);
+  if (violations.length > 0 && flags.trace) print(...verdict.trace);
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+  const outcome = violations.length === 0 ? 'every rule held' : `${violations.length} rules were broken`;
+  print(`${hours} virtual hours (seed ${verdict.seed}), ${steps} steps, ${seconds} s: ${outcome}`);
+  return violations.length === 0 ? 0 : 1;
+}
+
+function listed(of: object): string {
+  return Object.entries(of)
+    .map(([name, count]) => `${name} ${count}`)
+    .join(', ');
+}
+
 async function runMany(flags: Flags): Promise<number> {
   const startedAt = performance.now();
   const cpuBefore = process.cpuUsage();
@@ -114,10 +144,6 @@ async function runMany(flags: Flags): Promise<number> {
   const cpu = process.cpuUsage(cpuBefore);
   const cpuSeconds = (cpu.user + cpu.system) / 1e6;
   if (balance !== null) print(table({ balance, violations: [] }).split('\n').slice(0, -1).join('\n'));
-  const listed = (of: object): string =>
-    Object.entries(of)
-      .map(([name, count]) => `${name} ${count}`)
-      .join(', ');
   print(`faults: ${listed(counts)}`, `covered: ${listed(covered)}`);
   print(
     `${flags.seeds} schedules (${flags.configuration.name}), ${steps} steps, ${seconds.toFixed(1)} s, ` +
@@ -150,6 +176,7 @@ async function main(): Promise<number> {
     process.exit(1);
   });
   if (flags.mutants) return huntAll(flags.only, print);
+  if (flags.hours !== null) return soak(flags, flags.hours);
   return flags.seed === null ? runMany(flags) : runOne(flags.seed, flags);
 }
 

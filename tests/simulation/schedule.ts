@@ -1,9 +1,9 @@
 import type { PipelineSettings } from '../../src/pipeline/settings.js';
 import { check } from '../../tools/ledger/check.js';
-import type { Report } from '../../tools/ledger/entry.js';
+import { Chaos } from './chaos.js';
 import { Clients, type Server } from './clients.js';
 import type { Configuration } from './configurations.js';
-import { type FaultCounts, NO_FAULTS, noFaultCounts, weather } from './faults.js';
+import { type FaultRates, NO_FAULTS, noFaultCounts, weather } from './faults.js';
 import { EPOCH, Incarnation, type Setting } from './incarnation.js';
 import { Persons, TENANTS, USERS } from './persons.js';
 import { processOf, settingsOf } from './process.js';
@@ -11,33 +11,27 @@ import { Receivers } from './receivers.js';
 import { Referee } from './referee.js';
 import { judgeBatches } from './referee-batch.js';
 import { judgeChanges } from './referee-people.js';
-import { coveredIn, type Exhausted, exhaustedIn, judgeRest } from './rest.js';
+import { coveredIn, exhaustedIn, judgeRest } from './rest.js';
 import { Rng } from './rng.js';
 import { SimPeople } from './sim-people.js';
 import { SimQueue } from './sim-queue.js';
 import { SimStore } from './sim-store.js';
 import { BATCHES, natureOf } from './sim-workload.js';
 import { runStreamSeed } from './stream/schedule.js';
-import { type StepViolation, World } from './world.js';
+import type { Verdict } from './verdict.js';
+import { World } from './world.js';
 
 /** How long faults go on, and how long everything may take to settle afterwards, in virtual milliseconds. */
 const FAULTY_MS = 20_000;
 const SETTLED_WITHIN_MS = 300_000;
 const STEPS_AT_MOST = 60_000;
+const HOUR_MS = 3_600_000;
+/** Work that comes in the calm part of each hour of a soak. */
+const HOURLY = 12;
+/** At rest a process has a few timers: those of a soak may become so many more, but not one more each hour. */
+const TIMERS_MORE = 10;
 /** So long after the faults a change of someone's choices must have reached all that waits. */
 const CHANGES_WITHIN_MS = 25_000;
-
-/** What came of one seed. */
-export interface Verdict {
-  readonly seed: number;
-  readonly violations: readonly StepViolation[];
-  readonly report: Report;
-  readonly counts: FaultCounts;
-  readonly exhausted: Exhausted;
-  readonly covered: Readonly<Record<string, number>>;
-  readonly steps: number;
-  readonly trace: readonly string[];
-}
 
 /** One seed: a world, its processes, its clients, its weather. */
 class Schedule {
@@ -55,21 +49,23 @@ class Schedule {
   /** The present life of each process; undefined while it is down. */
   private readonly servers: (Server | undefined)[] = [];
   private lives = 0;
-  private faulty = true;
+  private readonly chaos: Chaos;
+  private timersAtFirst: number | undefined;
 
   constructor(
     private readonly seed: number,
     private readonly configuration: Configuration,
     tracing = false,
     hasty = false,
+    /** Virtual hours of a soak: each begins with such faults as a schedule has, and goes on in peace. 0: that one schedule alone. */
+    private readonly hours = 0,
   ) {
     this.rng = new Rng(seed);
     this.world = new World(this.rng, tracing, hasty);
-    const rates = configuration.calm ? NO_FAULTS : weather(this.rng);
     this.setting = {
       world: this.world,
       leaseMs: 3000,
-      rates: { ...rates, ...Object.fromEntries(configuration.without.map((name) => [name, 0])) },
+      rates: this.ratesNow(),
       counts: noFaultCounts(),
       onCrash: (who) => this.bury(who),
     };
@@ -85,6 +81,8 @@ class Schedule {
     });
     if (configuration.slowReceivers) this.receivers.slowness = this.settings.leaseMs * 2;
     if (configuration.crowded) Object.assign(this.receivers, { crowded: true, slowness: this.settings.sendTimeoutMs * 0.9 });
+    const boot = (place: number): void => this.boot(place);
+    this.chaos = new Chaos({ setting: this.setting, settings: this.settings, queue: this.queue, servers: this.servers, boot });
     this.persons = new Persons({ world: this.world, server: () => this.anyServer() });
     this.clients = new Clients({
       world: this.world,
@@ -96,9 +94,23 @@ class Schedule {
   }
 
   async run(): Promise<Verdict> {
-    const { world, rng, configuration } = this;
+    const { rng } = this;
     const processes = rng.between(2, 3);
     for (let place = 0; place < processes; place += 1) this.boot(place);
+    await this.round();
+    for (let hour = 1; hour < this.hours; hour += 1) {
+      await this.peace(hour * HOUR_MS);
+      this.setting.rates = this.ratesNow();
+      await this.round();
+    }
+    if (this.hours > 0) await this.peace(this.hours * HOUR_MS);
+    await this.drainAll();
+    return this.verdict();
+  }
+
+  /** Work and faults for a while, then none, until all has come to rest. */
+  private async round(): Promise<void> {
+    const { world, rng, configuration } = this;
     const poison = !configuration.calm && rng.happens(0.3) ? rng.pick(['decide', 'send'] as const) : null;
     // In some seeds all comes at once, so that what is claimed is claimed in company.
     const overMs = rng.happens(0.3) ? 300 : FAULTY_MS * 0.6;
@@ -106,8 +118,8 @@ class Schedule {
     if (batch > 0) this.clients.beginBatch(batch, overMs);
     this.clients.begin(Math.max(2, rng.between(3, 9) - batch), overMs, poison);
     this.letPeopleAct();
-    if (this.setting.rates.chaosPerSecond > 0) this.chaos();
-    await world.run(() => false, { steps: STEPS_AT_MOST, until: FAULTY_MS });
+    this.chaos.begin();
+    await world.run(() => false, { steps: world.steps + STEPS_AT_MOST, until: world.now + FAULTY_MS });
     this.calmDown();
     world.in(CHANGES_WITHIN_MS, () => judgeChanges(world, this.store, this.people));
     await this.settle();
@@ -116,14 +128,33 @@ class Schedule {
       await this.settle();
     }
     if (!this.queue.empty) world.violate('UNSETTLED', `${JSON.stringify(this.queue.depth())} wake-ups are left at rest`);
-    await this.drainAll();
-    return this.verdict();
+  }
+
+  /** The rest of an hour of a soak: a little work, no faults, and at its end nothing that has piled up. */
+  private async peace(until: number): Promise<void> {
+    const { world } = this;
+    const lastsMs = until - world.now;
+    this.clients.begin(HOURLY, lastsMs - SETTLED_WITHIN_MS, null);
+    await world.run(() => false, { steps: world.steps + 10 * STEPS_AT_MOST, until });
+    if (world.now < until - SETTLED_WITHIN_MS) world.violate('TIME_STANDS_STILL', `at ${world.now} of ${until} ms`);
+    if (!this.atRest()) world.violate('UNSETTLED', `something is open or waits after ${until / HOUR_MS} h`);
+    const { waiting } = world;
+    this.timersAtFirst ??= waiting;
+    if (waiting > this.timersAtFirst + TIMERS_MORE)
+      world.violate('TIMERS_PILE_UP', `${waiting} at rest, ${this.timersAtFirst} after the first hour`);
+    world.trace(() => `${until / HOUR_MS} h: ${this.store.rows.size} records, ${waiting} timers`);
+  }
+
+  private ratesNow(): FaultRates {
+    const rates = this.configuration.calm ? NO_FAULTS : weather(this.rng);
+    return { ...rates, ...Object.fromEntries(this.configuration.without.map((name) => [name, 0])) };
   }
 
   /** In some seeds people choose how they are reached, before anything is sent or while it waits; in some the desk is busy early. */
   private letPeopleAct(): void {
     const { world, rng } = this;
-    if (rng.happens(0.5)) {
+    // The referee knows quiet hours of the first minutes only, and they come again the next day.
+    if (this.hours === 0 && rng.happens(0.5)) {
       for (let change = rng.between(2, 4); change > 0; change -= 1) {
         const [tenant, userId] = [rng.pick(TENANTS), rng.pick(USERS)];
         world.in(rng.happens(0.4) ? 0 : rng.between(0, FAULTY_MS - 1000), () => this.persons.choose(tenant, userId));
@@ -133,7 +164,7 @@ class Schedule {
   }
 
   private settle(): Promise<void> {
-    const bounds = { steps: STEPS_AT_MOST * 2, until: this.world.now + SETTLED_WITHIN_MS };
+    const bounds = { steps: this.world.steps + STEPS_AT_MOST * 2, until: this.world.now + SETTLED_WITHIN_MS };
     return this.world.run(() => this.atRest(), bounds);
   }
 
@@ -180,69 +211,8 @@ class Schedule {
     if (place >= 0) world.in(rng.between(50, 3000), () => this.boot(place));
   }
 
-  /** What befalls processes from outside, at any moment. */
-  private chaos(): void {
-    const { world, rng, setting } = this;
-    const next = Math.ceil((-Math.log(1 - rng.next()) * 1000) / setting.rates.chaosPerSecond);
-    world.in(next, () => {
-      if (!this.faulty) return;
-      const place = rng.between(0, this.servers.length - 1);
-      const server = this.servers[place];
-      if (server !== undefined) this.befall(server, place);
-      this.chaos();
-    });
-  }
-
-  private befall(server: Server, place: number): void {
-    const { world, rng, setting, settings } = this;
-    const { who } = server;
-    switch (rng.pick(['crash', 'pause', 'pause', 'cut', 'clock', 'drain'] as const)) {
-      case 'crash':
-        who.crash('kill -9');
-        return;
-      case 'pause': {
-        const ms = rng.between(100, 3 * settings.leaseMs);
-        who.pause(ms);
-        // A broker that hears nothing from a consumer for so long gives its wake-ups to others.
-        if (ms > 1.5 * settings.leaseMs) world.in(1.5 * settings.leaseMs, () => this.queue.lost(who, false));
-        return;
-      }
-      case 'cut':
-        setting.counts.cuts += 1;
-        who.cutOffUntil = world.now + rng.between(100, 2 * settings.leaseMs);
-        world.trace(() => `${who.name} is cut off from store and broker`);
-        return;
-      case 'clock':
-        setting.counts.clockJumps += 1;
-        who.skew += rng.pick([-3_600_000, 3_600_000, -500, 500]);
-        return;
-      case 'drain':
-        setting.counts.drains += 1;
-        this.redeploy(server, place);
-    }
-  }
-
-  /** SIGTERM: drains, is given up after a while, and comes back as a new process. */
-  private redeploy(server: Server, place: number): void {
-    const { world, rng } = this;
-    world.trace(() => `${server.who.name} drains`);
-    this.servers[place] = undefined;
-    const leave = (): void => {
-      if (server.who.dead) return;
-      server.who.dead = true;
-      world.trace(() => `${server.who.name} leaves`);
-      this.queue.lost(server.who, true);
-    };
-    server.who.enter(() => {
-      server.pipeline.stop().then(leave, (error: unknown) => world.violate('STOP_FAILED', String(error)));
-    });
-    world.in(6000, () => server.who.enter(() => server.pipeline.abandon()));
-    world.in(9000, leave);
-    world.in(rng.between(50, 3000), () => this.boot(place));
-  }
-
   private calmDown(): void {
-    this.faulty = false;
+    this.chaos.end();
     this.world.trace(() => 'no more faults');
     this.setting.rates = NO_FAULTS;
     for (const server of this.servers) if (server !== undefined) server.who.cutOffUntil = 0;
@@ -267,7 +237,7 @@ class Schedule {
     let stopped = 0;
     world.touch();
     for (const { who, pipeline } of up) who.enter(() => void pipeline.stop().then(() => (stopped += 1)));
-    await world.run(() => stopped === up.length, { steps: STEPS_AT_MOST * 3, until: world.now + 15_000 });
+    await world.run(() => stopped === up.length, { steps: world.steps + STEPS_AT_MOST, until: world.now + 15_000 });
     if (stopped < up.length) world.violate('STOP_HANGS', `${up.length - stopped} of ${up.length} processes do not stop at rest`);
   }
 
@@ -297,4 +267,9 @@ class Schedule {
 export function runSeed(seed: number, configuration: Configuration, tracing = false, hasty = false): Promise<Verdict> {
   if (configuration.protocol === 'stream') return runStreamSeed(seed, tracing, hasty);
   return new Schedule(seed, configuration, tracing, hasty).run();
+}
+
+/** A fleet that lives for so many virtual hours, every one of them with a spell of faults. */
+export function runSoak(seed: number, configuration: Configuration, hours: number, tracing = false): Promise<Verdict> {
+  return new Schedule(seed, configuration, tracing, false, hours).run();
 }

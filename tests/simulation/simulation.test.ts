@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { CONFIGURATIONS, configurationOf } from './configurations.js';
-import { runSeed, type Verdict } from './schedule.js';
+import { runSeed } from './schedule.js';
+import type { Verdict } from './verdict.js';
 
 const NORMAL = configurationOf('normal');
 

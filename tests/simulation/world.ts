@@ -51,6 +51,11 @@ export class World {
     this.touched = true;
   }
 
+  /** Events that are still to come. */
+  get waiting(): number {
+    return this.heap.reduce((count, { cancelled }) => count + Number(!cancelled), 0);
+  }
+
   trace(line: () => string): void {
     if (this.tracing) this.traceLines.push(`${String(Math.round(this.now)).padStart(7)} ${line()}`);
   }

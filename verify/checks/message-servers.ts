@@ -4,6 +4,7 @@ import { askRedis, streamOf } from '../message-redis.js';
 import { fresh } from '../notify.js';
 import { allMetrics, metricsIn, metricsText } from '../reading.js';
 import type { World } from '../world.js';
+import { audited } from './copies.js';
 
 /** A repeat is remembered for so long in servers of a check's own, so that a check can outlive it. */
 const BRIEF = { IDEMPOTENCY_TTL_MS: '1000' };
@@ -168,9 +169,9 @@ async function metrics(world: World): Promise<string> {
   return `${wanted.map(([name]) => name).join(', ')} rose by one message and its repeat; lag 0`;
 }
 
-/** Disabled and enabled again, stored directly, and the guard against a second row. */
+/** Disabled and enabled again, stored directly, the guard against a second row, and the audit that looks for one. */
 async function operated(world: World): Promise<string> {
-  const seen = [await states(world), await direct(world), await cacheLost(world)];
+  const seen = [await states(world), await direct(world), await cacheLost(world), await audited(world)];
   return seen.join('; ');
 }
 

@@ -4,6 +4,7 @@ import type { Clock, Timer, Timers } from '../../ports/clock.js';
 import { type Commands, commandsOn } from './collection.js';
 import { MongoDuties } from './duties.js';
 import { isDuplicate } from './errors.js';
+import type { Index } from './indexes.js';
 import { DatabaseConnectionPool } from './pool.js';
 import { indexNames, REQUIRED_INDEXES, STEPS, type Step } from './steps.js';
 
@@ -77,11 +78,16 @@ export class Migrations {
     return [...known, ...newer.map(({ _id, name, appliedAt }) => ({ number: _id, name, appliedAt: appliedAt.toISOString() }))];
   }
 
-  /** Applies what is not applied yet, in order. A step that was begun and not finished is done again as a whole. */
+  /**
+   * Applies what is not applied yet, in order. A step that was begun and not finished is done again as a whole, and so is one whose
+   * indexes are gone: a database may have been restored without them.
+   */
   up(dryRun = false): Promise<readonly StepReport[]> {
     return this.#alone(dryRun, async () => {
       const applied = await this.#applied();
-      const wanted = this.#steps.filter((step) => !applied.has(step.number));
+      const missing = new Set(await missingIndexes(this.#pool));
+      const bare = ({ indexes = [] }: Step): boolean => indexes.some((index) => missing.has(index));
+      const wanted = this.#steps.filter((step) => !applied.has(step.number) || bare(step));
       for (const step of dryRun ? [] : wanted) {
         await this.#perform(step, 'up');
         const mark = { name: step.name, appliedAt: new Date() };
@@ -165,16 +171,21 @@ function reportOf(step: Step, way: 'up' | 'down'): StepReport {
 
 /** Rejects with `store-refused` where an index is missing: without it a promise would not hold, or a query would read everything. */
 export async function checkSchema(pool: DatabaseConnectionPool): Promise<void> {
-  const missing: string[] = [];
-  for (const collection of new Set(REQUIRED_INDEXES.map((index) => index.collection))) {
-    const names = await pool.run((database) => indexNames(database, collection));
-    const wanted = REQUIRED_INDEXES.filter((index) => index.collection === collection && !names.has(index.name));
-    missing.push(...wanted.map(({ name }) => `${collection}.${name}`));
-  }
+  const missing = (await missingIndexes(pool)).map(({ collection, name }) => `${collection}.${name}`);
   if (missing.length === 0) return;
   const some = missing.length > 3 ? `${missing.slice(0, 3).join(', ')} and ${missing.length - 3} more` : missing.join(', ');
   throw new SignalboxError(
     'store-refused',
     `The database has not been prepared for this version (no index ${some}): run \`signalbox migrate up\`.`,
   );
+}
+
+/** Of those that the program needs. */
+async function missingIndexes(pool: DatabaseConnectionPool): Promise<readonly Index[]> {
+  const missing: Index[] = [];
+  for (const collection of new Set(REQUIRED_INDEXES.map((index) => index.collection))) {
+    const names = await pool.run((database) => indexNames(database, collection));
+    missing.push(...REQUIRED_INDEXES.filter((index) => index.collection === collection && !names.has(index.name)));
+  }
+  return missing;
 }

@@ -16,6 +16,8 @@ export interface Action {
 export interface Step {
   readonly number: number;
   readonly name: string;
+  /** Those that it makes: where one of them is gone again, `up` is done once more. */
+  readonly indexes?: readonly Index[];
   readonly up: readonly Action[];
   readonly down: readonly Action[];
 }
@@ -62,7 +64,7 @@ export const REQUIRED_INDEXES: readonly Index[] = [...WRITING, ...SMALL_INDEXES,
 
 /** A step that makes indexes, and drops them on the way down. */
 function indexStep(number: number, name: string, indexes: readonly Index[]): Step {
-  return { number, name, up: indexes.map(creation), down: indexes.map(removal).reverse() };
+  return { number, name, indexes, up: indexes.map(creation), down: indexes.map(removal).reverse() };
 }
 
 function creation({ collection, name, key, options = {} }: Index): Action {
@@ -85,10 +87,13 @@ function removal({ collection, name }: Index): Action {
   };
 }
 
-/** Empty where the collection is not there yet. */
+/** Names of the indexes; empty where the collection is not there yet. */
 export async function indexNames(database: mongo.Db, collection: string): Promise<ReadonlySet<string>> {
+  return new Set((await indexesOf(database, collection)).map((index) => String(index.name)));
+}
+
+/** As the server describes them; empty where the collection is not there yet. */
+export async function indexesOf(database: mongo.Db, collection: string): Promise<readonly mongo.IndexDescriptionInfo[]> {
   const there = await database.listCollections({ name: collection }, { nameOnly: true }).toArray();
-  if (there.length === 0) return new Set();
-  const indexes = await database.collection(collection).listIndexes().toArray();
-  return new Set(indexes.map((index) => String(index.name)));
+  return there.length === 0 ? [] : database.collection(collection).listIndexes().toArray();
 }

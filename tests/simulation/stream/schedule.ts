@@ -4,7 +4,7 @@ import type { StreamPorts } from '../../../src/ports/stream.js';
 import { NO_FAULTS, noFaultCounts, weather } from '../faults.js';
 import { EPOCH, Incarnation, type Setting } from '../incarnation.js';
 import { Rng } from '../rng.js';
-import type { Verdict } from '../schedule.js';
+import type { Verdict } from '../verdict.js';
 import { World } from '../world.js';
 import { StreamClients } from './clients.js';
 import { laneOf } from './entries.js';
