@@ -235,11 +235,15 @@ export interface ParkedKey extends StreamKey {
 
 /** Where entries rest that failed for good, and what people do about it. */
 export interface StreamDesk {
-  /** Durable when it resolves, and only then may the entries be settled as `done`. An entry that is there already is not added again. */
+  /**
+   * Durable when it resolves, and only then may the entries be settled as `done`. An entry (by its id and its order key) that is there
+   * already is there once, with a new place where it may have been redriven meanwhile. Entries of one id with different order keys
+   * (accepted when nobody remembered the first) are each there.
+   */
   bury(dead: readonly { readonly entry: StreamEntry; readonly failure: Failure }[]): Promise<void>;
   /** Newest first. */
   dead(query: DeadQuery): Promise<readonly DeadEntry[]>;
-  /** By message id; null: not among the dead letters of this tenant. */
+  /** By message id, the oldest of them, as in {@link redrive} and {@link discard}; null: not among the dead letters of this tenant. */
   get(tenant: string, id: string): Promise<DeadEntry | null>;
   /**
    * Back into the log with its id and its order key, exactly once, however often this is repeated: where its key is held, before

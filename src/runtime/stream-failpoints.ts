@@ -7,14 +7,16 @@ type Handle<T> = (entries: readonly StreamEntry[], signal: AbortSignal) => Promi
 
 /**
  * The same stream; with a failpoint its log passes that moment on its way: `before-accept` and `after-accept` around appending,
- * `after-claim` for each entry that is handed out, `before-ack` and `after-ack` around settling.
+ * `after-claim` for each entry that is handed out, `before-ack` and `after-ack` around settling,
+ * by itself or with the next read.
  */
 export function armStream(spec: string | null, stream: StreamPorts | null): StreamPorts | null {
   const hit = fuse(spec);
   return hit === null || stream === null ? stream : { ...stream, log: armedLog(stream.log, hit) };
 }
 
-function armedLog(log: StreamLog, hit: Hit): StreamLog {
+/** The same log, which tells of every such moment. */
+export function armedLog(log: StreamLog, hit: Hit): StreamLog {
   return {
     async append(drafts) {
       hit('before-accept');
@@ -22,8 +24,10 @@ function armedLog(log: StreamLog, hit: Hit): StreamLog {
       for (const { outcome } of results) if (outcome === 'created') hit('after-accept');
       return results;
     },
-    async read(hold, limit) {
-      const batch = await log.read(hold, limit);
+    async read(hold, limit, settled) {
+      if (settled !== undefined) hit('before-ack');
+      const batch = await log.read(hold, limit, settled);
+      if (settled !== undefined) hit('after-ack');
       if (batch !== 'stale') for (const _entry of batch.entries) hit('after-claim');
       return batch;
     },

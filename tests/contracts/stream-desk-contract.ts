@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import { orderText } from '../../src/ports/partition.js';
 import type { Hold, StreamEntry } from '../../src/ports/stream.js';
 import { draft, FAILURE, idsOf, keyNamed, PARTITION, type StreamTester } from './stream-tester.js';
 
@@ -80,6 +81,39 @@ export function streamDeskContract(tester: StreamTester): void {
     expect(await tester.drain(hold)).toEqual(['b1']);
     expect(await tester.stream.desk.redrive('t', 'a1')).toBe(true);
     expect(await tester.drain(hold)).toEqual(['a1', 'a2', 'a3']);
+  });
+
+  test('what dies again without having been redriven is there once, and comes back once', async () => {
+    await tester.append('a1');
+    const hold = await tester.take(PARTITION);
+    const { entries } = await tester.read(hold);
+    const { desk } = tester.stream;
+    await desk.bury(entries.map((entry) => ({ entry, failure: FAILURE })));
+    const again = await tester.read(hold);
+    expect(idsOf(again.entries)).toEqual(['a1']);
+    await bury(hold, again.entries);
+    expect(idsOf(await desk.dead({ tenant: 't', limit: 10 }))).toEqual(['a1']);
+    expect(await desk.redrive('t', 'a1')).toBe(true);
+    expect(await tester.drain(hold)).toEqual(['a1']);
+  });
+
+  test('two that were accepted under one id, when the first was forgotten, are two dead letters', async () => {
+    await tester.append('a1');
+    const hold = await tester.take(PARTITION);
+    const { entries } = await tester.read(hold);
+    const [first] = entries;
+    if (first === undefined) throw new Error('nothing was handed out');
+    await bury(hold, entries);
+    const second = { ...first, order: orderText(9, 1, 1), fingerprint: 'another', body: '{"id":"a1","other":true}' };
+    const { desk } = tester.stream;
+    await desk.bury([{ entry: second, failure: FAILURE }]);
+    expect(idsOf(await desk.dead({ tenant: 't', limit: 10 }))).toEqual(['a1', 'a1']);
+    expect(await desk.get('t', 'a1')).toMatchObject({ order: first.order });
+    expect(await desk.discard('t', 'a1')).toBe(true);
+    expect(await desk.get('t', 'a1')).toMatchObject({ order: second.order, body: second.body });
+    expect(await desk.redrive('t', 'a1')).toBe(true);
+    expect((await tester.read(hold)).entries).toMatchObject([{ id: 'a1', order: second.order, body: second.body }]);
+    expect(await desk.get('t', 'a1')).toBeNull();
   });
 
   test('what is discarded is gone', async () => {

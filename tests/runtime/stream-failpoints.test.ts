@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Hold, StreamEntry, StreamPorts } from '../../src/ports/stream.js';
-import { armHandling, armStream } from '../../src/runtime/stream-failpoints.js';
+import { armedLog, armHandling, armStream } from '../../src/runtime/stream-failpoints.js';
 import { message, post, untilStored } from '../e2e/messages-suite.js';
 import { startApp, type TestApp } from '../support/app.js';
 
@@ -35,6 +35,21 @@ describe('A failpoint of the message log', () => {
     await armed?.trim(1);
     await armed?.depth();
     expect(calls).toEqual(names);
+  });
+
+  test('hands on what a read is to settle first, and passes the moments around it', async () => {
+    const read: unknown[] = [];
+    const log = {
+      read: async (...args: readonly unknown[]) => {
+        read.push(args);
+        return 'stale';
+      },
+    } as unknown as StreamPorts['log'];
+    const moments: string[] = [];
+    const settled = { batch: 1, done: ['1-0'], parked: [] };
+    await armedLog(log, (moment) => void moments.push(moment)).read({} as Hold, 5, settled);
+    expect(read).toEqual([[{}, 5, settled]]);
+    expect(moments).toEqual(['before-ack', 'after-ack']);
   });
 });
 

@@ -1,6 +1,6 @@
 import { MESSAGE_TABLES } from './message-schema.js';
 import type { Database } from './sqlite.js';
-import { STREAM_TABLES } from './stream-schema.js';
+import { STREAM_DEAD_BY_ORDER, STREAM_TABLES } from './stream-schema.js';
 
 /** "SgBx": tells our file from any other program's. Never changes. */
 export const APPLICATION_ID = 0x53674278;
@@ -217,6 +217,7 @@ const MIGRATIONS: readonly string[] = [
   `,
   STREAM_TABLES,
   MESSAGE_TABLES,
+  STREAM_DEAD_BY_ORDER,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

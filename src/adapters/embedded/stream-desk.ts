@@ -40,11 +40,11 @@ export class EmbeddedStreamDesk implements StreamDesk {
     this.#clock = clock;
     this.#rows = rows;
     this.#arrivals = arrivals;
-    this.#bury = database.prepare('INSERT OR IGNORE INTO stream_dead (tenant, key, id, dead_at, entry) VALUES (?, ?, ?, ?, ?)');
+    this.#bury = database.prepare('INSERT OR IGNORE INTO stream_dead (tenant, key, id, ord, dead_at, entry) VALUES (?, ?, ?, ?, ?, ?)');
     this.#newest = database.prepare('SELECT * FROM stream_dead WHERE tenant = ? AND place < ? ORDER BY place DESC LIMIT ?');
     this.#ofKey = database.prepare('SELECT * FROM stream_dead WHERE tenant = ? AND key = ? AND place < ? ORDER BY place DESC LIMIT ?');
-    this.#get = database.prepare('SELECT * FROM stream_dead WHERE tenant = ? AND id = ?');
-    this.#remove = database.prepare('DELETE FROM stream_dead WHERE tenant = ? AND id = ?');
+    this.#get = database.prepare('SELECT * FROM stream_dead WHERE tenant = ? AND id = ? ORDER BY place LIMIT 1');
+    this.#remove = database.prepare('DELETE FROM stream_dead WHERE place = ?');
     this.#parked = database.prepare(
       `SELECT *, (SELECT count(*) FROM stream_entries e WHERE e.state = 3 AND e.tenant = p.tenant AND e.key = p.key) AS waiting
         FROM stream_parked p WHERE tenant = ? ORDER BY partition, key LIMIT ?`,
@@ -57,7 +57,7 @@ export class EmbeddedStreamDesk implements StreamDesk {
       for (const { entry, failure } of dead) {
         const { entry: _, ...rest } = entry;
         const kept: Kept = { ...rest, failure };
-        this.#bury.run(entry.tenant, entry.key, entry.id, this.#clock.now(), JSON.stringify(kept));
+        this.#bury.run(entry.tenant, entry.key, entry.id, entry.order, this.#clock.now(), JSON.stringify(kept));
       }
     });
   }
@@ -71,17 +71,20 @@ export class EmbeddedStreamDesk implements StreamDesk {
   }
 
   get(tenant: string, id: string): Promise<DeadEntry | null> {
-    return this.#group.read(() => this.#find(tenant, id));
+    return this.#group.read(() => {
+      const row = this.#find(tenant, id);
+      return row === null ? null : toDead(row);
+    });
   }
 
   redrive(tenant: string, id: string): Promise<boolean> {
     return this.#group
       .write(
         () => {
-          const dead = this.#find(tenant, id);
-          if (dead === null) return null;
-          this.#remove.run(tenant, id);
-          return this.#bringBack(dead);
+          const row = this.#find(tenant, id);
+          if (row === null) return null;
+          this.#remove.run(row.place);
+          return this.#bringBack(toDead(row));
         },
         (partition) => {
           if (partition !== null) this.#arrivals.arrived(partition);
@@ -91,7 +94,10 @@ export class EmbeddedStreamDesk implements StreamDesk {
   }
 
   discard(tenant: string, id: string): Promise<boolean> {
-    return this.#group.write(() => Number(this.#remove.run(tenant, id).changes) === 1);
+    return this.#group.write(() => {
+      const row = this.#find(tenant, id);
+      return row !== null && Number(this.#remove.run(row.place).changes) === 1;
+    });
   }
 
   parked(tenant: string, limit: number): Promise<readonly ParkedKey[]> {
@@ -125,9 +131,8 @@ export class EmbeddedStreamDesk implements StreamDesk {
       .then((partition) => partition !== null);
   }
 
-  #find(tenant: string, id: string): DeadEntry | null {
-    const row = this.#get.get(tenant, id) as DeadRow | undefined;
-    return row === undefined ? null : toDead(row);
+  #find(tenant: string, id: string): DeadRow | null {
+    return (this.#get.get(tenant, id) as DeadRow | undefined) ?? null;
   }
 
   /** Gives the partition where it is now. */

@@ -70,3 +70,27 @@ export const STREAM_TABLES = `
   CREATE INDEX stream_dead_newest ON stream_dead (tenant, place);
   CREATE INDEX stream_dead_of_key ON stream_dead (tenant, key, place);
 `;
+
+/** Under one id several entries may die: accepted when nobody remembered the first any more. */
+export const STREAM_DEAD_BY_ORDER = `
+  CREATE TABLE stream_dead_by_order (
+    place INTEGER PRIMARY KEY AUTOINCREMENT,
+    tenant TEXT NOT NULL,
+    key TEXT NOT NULL,
+    id TEXT NOT NULL,
+    ord TEXT NOT NULL,
+    dead_at INTEGER NOT NULL,
+    entry TEXT NOT NULL,
+    UNIQUE (id, ord)
+  ) STRICT;
+  INSERT INTO stream_dead_by_order SELECT place, tenant, key, id, json_extract(entry, '$.order'), dead_at, entry FROM stream_dead;
+  -- A place that was given out once is never given out again.
+  INSERT INTO stream_dead_by_order (place, tenant, key, id, ord, dead_at, entry)
+    SELECT seq, '', '', '', '', 0, '' FROM sqlite_sequence WHERE name = 'stream_dead'
+      AND NOT EXISTS (SELECT 1 FROM stream_dead WHERE place = seq);
+  DELETE FROM stream_dead_by_order WHERE id = '';
+  DROP TABLE stream_dead;
+  ALTER TABLE stream_dead_by_order RENAME TO stream_dead;
+  CREATE INDEX stream_dead_newest ON stream_dead (tenant, place);
+  CREATE INDEX stream_dead_of_key ON stream_dead (tenant, key, place);
+`;

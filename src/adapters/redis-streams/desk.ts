@@ -33,9 +33,10 @@ export class RedisStreamDesk implements StreamDesk {
     if (dead.length === 0) return;
     const args = dead.flatMap(({ entry: { entry: _, ...rest }, failure }) => [
       rest.id,
+      rest.order,
       JSON.stringify({ ...rest, failure } satisfies Kept),
     ]);
-    await this.#scripts.run('bury', this.#deadKeys(), args);
+    await this.#scripts.run('bury', this.#deadKeys(), [DEAD_GROUP, ...args]);
   }
 
   async dead({ tenant, limit, key, before }: DeadQuery): Promise<readonly DeadEntry[]> {
@@ -56,8 +57,9 @@ export class RedisStreamDesk implements StreamDesk {
 
   async get(tenant: string, id: string): Promise<DeadEntry | null> {
     const { client } = this.#scripts;
-    const entry = await this.#scripts.ask(() => client.hget(this.#names.deadIds, id));
-    const [raw] = entry === null ? [] : await this.#range(entry, entry, 1);
+    const known = await this.#scripts.ask(() => client.hget(this.#names.deadIds, id));
+    const [, entry] = /^\S+@(\S+)/.exec(known ?? '') ?? [];
+    const [raw] = entry === undefined ? [] : await this.#range(entry, entry, 1);
     const dead = raw === undefined ? null : readDead(raw);
     return dead?.tenant === tenant ? dead : null;
   }
@@ -65,14 +67,15 @@ export class RedisStreamDesk implements StreamDesk {
   async redrive(tenant: string, id: string): Promise<boolean> {
     const dead = await this.get(tenant, id);
     if (dead === null) return false;
-    // First back, then off the list: whoever repeats it after a crash between the two finds that it is back already.
-    await this.#layouts.under(async ({ known }) => {
+    // First back, then off the list: whoever repeats it after a crash between the two finds that it is back already. Should it die
+    // again in between, it is on the list as another one.
+    const brought = await this.#layouts.under(async ({ known }) => {
       const names = this.#layouts.partition(dead.key, known);
       const keys = [names.stream, names.layout, names.parked, names.parking, names.waiting, names.redriven(dead.place)];
       const about = [laneOf(dead), dead.id, dead.fingerprint, dead.order, dead.appendedAt, dead.body];
       return this.#scripts.run<number | null>('bringBack', keys, [known.epoch, BROUGHT_BACK_MS, ...about]);
     });
-    return this.#remove(dead);
+    return (await this.#remove(dead)) || brought === 1;
   }
 
   async discard(tenant: string, id: string): Promise<boolean> {

@@ -10,7 +10,7 @@ export class Names {
   readonly #base: string;
   readonly #partitions: PartitionNames[] = [];
   readonly dead: string;
-  /** Hash: message id → its entry among the dead. */
+  /** Hash: message id → its order and entry among the dead; of each, where there are several. */
   readonly deadIds: string;
   /** Hash: epoch, partitions, from, opened, at, paused. */
   readonly control: string;

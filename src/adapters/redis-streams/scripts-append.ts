@@ -63,11 +63,11 @@ return 1
  * KEYS[6]  says that it was brought back already
  * ARGV     1: epoch, 2: milliseconds for which KEYS[6] is remembered, 3: lane, 4: id, 5: fingerprint, 6: order, 7: when it was
  *          first appended, 8: body
- * returns  nil: the epoch is another; else 1
+ * returns  nil: the epoch is another; 1: it is back; 0: it was already
  */
 export const BRING_BACK = `
 if redis.call('HGET', KEYS[2], 'epoch') ~= ARGV[1] then return nil end
-if not redis.call('SET', KEYS[6], '1', 'NX', 'PX', ARGV[2]) then return 1 end
+if not redis.call('SET', KEYS[6], '1', 'NX', 'PX', ARGV[2]) then return 0 end
 local due = redis.call('ZSCORE', KEYS[3], ARGV[3])
 if not due then
   redis.call('XADD', KEYS[1], '*', 'lane', ARGV[3], 'id', ARGV[4], 'fp', ARGV[5], 'epoch', ARGV[1], 'body', ARGV[8], 'order', ARGV[6], 'at', ARGV[7])

@@ -1,29 +1,45 @@
-/**
- * KEYS     1: the dead letters' stream, 2: message id → its entry there
- * ARGV     for each: message id, then its fields as one JSON text
- * returns  how many were added; those that are there already are not added again
- */
-export const BURY = `
-local added = 0
-for n = 1, #ARGV, 2 do
-  if redis.call('HEXISTS', KEYS[2], ARGV[n]) == 0 then
-    redis.call('HSET', KEYS[2], ARGV[n], redis.call('XADD', KEYS[1], '*', 'id', ARGV[n], 'entry', ARGV[n + 1]))
-    added = added + 1
+/** What is known of a message id: `order@entry` for each of its dead letters, oldest first, with blanks between. */
+const DEAD_OF = `
+local function others(id, is)
+  local rest, found = {}, nil
+  for pair, order, entry in string.gmatch(redis.call('HGET', KEYS[2], id) or '', '((%S+)@(%S+))') do
+    if is(order, entry) then found = entry else rest[#rest + 1] = pair end
   end
+  return rest, found
 end
-return added
+local function remove(entry)
+  redis.call('XACK', KEYS[1], ARGV[1], entry)
+  redis.call('XDEL', KEYS[1], entry)
+end
 `;
 
 /**
- * KEYS     1: the dead letters' stream, 2: message id → its entry there
- * ARGV     1: the group, 2: message id, 3: its entry
+ * An entry that is there already makes room for its newer self: it may have been brought back since, and whoever takes the old one off
+ * the list must not take this one with it. Another entry under the same id (accepted when nobody remembered the first) is one more.
+ * KEYS     1: the dead letters' stream, 2: message id → its dead letters
+ * ARGV     1: the group, then for each: message id, order, its fields as one JSON text
+ * returns  1
+ */
+export const BURY = `${DEAD_OF}
+for n = 2, #ARGV, 3 do
+  local rest, found = others(ARGV[n], function(order) return order == ARGV[n + 1] end)
+  if found then remove(found) end
+  rest[#rest + 1] = ARGV[n + 1] .. '@' .. redis.call('XADD', KEYS[1], '*', 'id', ARGV[n], 'entry', ARGV[n + 2])
+  redis.call('HSET', KEYS[2], ARGV[n], table.concat(rest, ' '))
+end
+return 1
+`;
+
+/**
+ * KEYS     1: the dead letters' stream, 2: message id → its dead letters
+ * ARGV     1: the group, 2: message id, 3: the entry
  * returns  1, or 0: it was not there
  */
-export const REMOVE_DEAD = `
-if redis.call('HGET', KEYS[2], ARGV[2]) ~= ARGV[3] then return 0 end
-redis.call('XACK', KEYS[1], ARGV[1], ARGV[3])
-redis.call('XDEL', KEYS[1], ARGV[3])
-redis.call('HDEL', KEYS[2], ARGV[2])
+export const REMOVE_DEAD = `${DEAD_OF}
+local rest, found = others(ARGV[2], function(_, entry) return entry == ARGV[3] end)
+if not found then return 0 end
+remove(found)
+if #rest > 0 then redis.call('HSET', KEYS[2], ARGV[2], table.concat(rest, ' ')) else redis.call('HDEL', KEYS[2], ARGV[2]) end
 return 1
 `;
 
