@@ -93,6 +93,10 @@ class OpenLane implements Lane {
       maxDeliveries: deps.settings.maxDeliveries,
       signal: this.#lost.signal,
       over: () => this.#over,
+      spare: (entries) => {
+        const names = entries.map(({ entry }) => entry);
+        return deps.log.spare(hold, names);
+      },
       pause: (failures) => this.#pause(failures),
     };
     this.#ended = this.#run();

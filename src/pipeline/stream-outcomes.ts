@@ -15,6 +15,8 @@ export interface Attempt {
   readonly signal: AbortSignal;
   /** Nothing more is to be begun. */
   over(): boolean;
+  /** These kill nobody, however often they were handed out. */
+  spare(entries: readonly StreamEntry[]): Promise<unknown>;
   /** Waits, after so many failures one after the other. */
   pause(failures: number): Promise<void>;
 }
@@ -24,7 +26,7 @@ export interface Attempt {
  * back. Null: it was cut short, and nothing is known.
  */
 export async function outcomesOf(entries: readonly StreamEntry[], attempt: Attempt): Promise<readonly EntryOutcome[] | null> {
-  const { handle, watch, maxDeliveries, signal, over, pause } = attempt;
+  const { handle, watch, maxDeliveries, signal, over, spare, pause } = attempt;
   const worn = entries.filter(({ deliveries }) => deliveries > maxDeliveries);
   // A suspect is alone, so this is about all or nothing of the batch.
   if (worn.length === entries.length) return entries.map(() => ({ kind: 'dead', failure: WORN_OUT }));
@@ -35,6 +37,8 @@ export async function outcomesOf(entries: readonly StreamEntry[], attempt: Attem
       if (signal.aborted) return null;
       watch({ kind: 'trouble', where: 'stream.handle', error });
       if (!(error instanceof SignalboxError) || !error.retryable) return apart(entries, attempt);
+      // Else whoever takes the partition over while this lasts would have it counted against them; as it is where this cannot be said.
+      if (failures === 1) await spare(entries).catch((cause) => watch({ kind: 'trouble', where: 'stream.spare', error: cause }));
       if (over()) return null;
       await pause(failures);
       if (over()) return null;

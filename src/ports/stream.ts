@@ -134,6 +134,12 @@ export interface StreamLog {
   settle(hold: Hold, settlement: Settlement): Promise<'applied' | 'stale'>;
 
   /**
+   * Says of entries in our hands (by their `entry`) that they kill nobody: handling them has come to an end, though to no outcome, since
+   * what it needs is away. How often they were handed out before is forgotten: if they come again, it is for the second time.
+   */
+  spare(hold: Hold, entries: readonly string[]): Promise<'applied' | 'stale'>;
+
+  /**
    * Resolves as soon as there may be something new to read in the partition since the last read that this log answered for it, at
    * the latest after `maxMs`, and at once when `signal` aborts. Never rejects.
    */

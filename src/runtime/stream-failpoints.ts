@@ -37,6 +37,7 @@ export function armedLog(log: StreamLog, hit: Hit): StreamLog {
       hit('after-ack');
       return settled;
     },
+    spare: (hold, entries) => log.spare(hold, entries),
     arrival: (hold, maxMs, signal) => log.arrival(hold, maxMs, signal),
     waits: (key) => log.waits(key),
     find: (tenant, id) => log.find(tenant, id),

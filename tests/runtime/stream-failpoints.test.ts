@@ -22,13 +22,14 @@ describe('A failpoint of the message log', () => {
       calls.push(name);
       return name === 'append' ? [{ outcome: 'repeat' }] : name === 'read' ? { entries: [entry('a')] } : name;
     };
-    const names = ['append', 'read', 'settle', 'arrival', 'waits', 'find', 'trim', 'depth'];
+    const names = ['append', 'read', 'settle', 'spare', 'arrival', 'waits', 'find', 'trim', 'depth'];
     const log = Object.fromEntries(names.map((name) => [name, answer(name)])) as unknown as StreamPorts['log'];
     const armed = armStream('after-send', { log } as StreamPorts)?.log;
     const hold = {} as Hold;
     await armed?.append([]);
     await armed?.read(hold, 1);
     await armed?.settle(hold, { done: [], parked: [] } as unknown as Parameters<StreamPorts['log']['settle']>[1]);
+    await armed?.spare(hold, []);
     await armed?.arrival(hold, 1, signal);
     await armed?.waits({ tenant: 't', key: 'k' });
     await armed?.find('t', 'id');

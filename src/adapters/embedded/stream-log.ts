@@ -135,6 +135,19 @@ export class EmbeddedStreamLog implements StreamLog {
     );
   }
 
+  spare(hold: Hold, entries: readonly string[]): Promise<'applied' | 'stale'> {
+    return this.#group.write(() => {
+      if (!this.#owns(hold)) return 'stale';
+      for (const entry of entries) {
+        const row = this.#rows.entry(Number(entry));
+        if (row?.state === STATE.out) this.#rows.setState(row, STATE.out, 1);
+        const lane = row?.state === STATE.parked ? this.#rows.parked(row) : null;
+        if (lane !== null) this.#rows.park({ ...lane, deliveries: 1 });
+      }
+      return 'applied';
+    });
+  }
+
   arrival({ partition }: Hold, maxMs: number, signal: AbortSignal): Promise<void> {
     return this.#arrivals.next(partition, maxMs, signal);
   }

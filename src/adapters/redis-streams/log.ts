@@ -60,6 +60,14 @@ export class RedisStreamLog implements StreamLog {
     return (await this.#turn(hold, 0, settlement)) === null ? 'stale' : 'applied';
   }
 
+  async spare({ partition, owner, fence }: Hold, entries: readonly string[]): Promise<'applied' | 'stale'> {
+    const { stream, lease, parking } = this.#names.of(partition);
+    const streamed = entries.filter(isStreamed);
+    const lanes = new Set(entries.filter((entry) => !isStreamed(entry)).map((entry) => entry.slice(0, entry.indexOf('\n'))));
+    const args = [owner, fence, GROUP, streamed.length, ...streamed, ...lanes];
+    return (await this.#scripts.run<number | null>('spare', [stream, lease, parking], args)) === null ? 'stale' : 'applied';
+  }
+
   arrival({ partition }: Hold, maxMs: number, signal: AbortSignal): Promise<void> {
     return this.#arrivals.next(partition, maxMs, signal);
   }

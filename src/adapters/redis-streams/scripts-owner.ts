@@ -193,3 +193,25 @@ if ARGV[5] ~= '' and lease[3] == ARGV[5] then settle(ARGV[5]) end
 local limit = tonumber(ARGV[4])
 return limit > 0 and read(limit) or {}
 `;
+
+/**
+ * Entries in the owner's hands are as if handed out for the first time.
+ * KEYS     1: the partition's stream, 2: its lease, 3: what is known of parked lanes
+ * ARGV     1: owner, 2: fence, 3: the group, 4: how many entries of the stream, and they; then lanes whose heads are meant
+ * returns  nil: the partition is not the owner's, nothing was changed; else 1
+ */
+export const SPARE = `
+local lease = redis.call('HMGET', KEYS[2], 'owner', 'fence')
+if lease[1] ~= ARGV[1] or lease[2] ~= ARGV[2] then return nil end
+local last = 4 + tonumber(ARGV[4])
+for n = 5, last do redis.call('XCLAIM', KEYS[1], ARGV[3], ARGV[1], 0, ARGV[n], 'RETRYCOUNT', 1, 'JUSTID') end
+for n = last + 1, #ARGV do
+  local known = redis.call('HGET', KEYS[3], ARGV[n])
+  if known then
+    local about = cjson.decode(known)
+    about.deliveries = 1
+    redis.call('HSET', KEYS[3], ARGV[n], cjson.encode(about))
+  end
+end
+return 1
+`;

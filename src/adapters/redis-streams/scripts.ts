@@ -3,13 +3,14 @@ import { explain } from './connection.js';
 import { APPEND, BRING_BACK, SEAL } from './scripts-append.js';
 import { BURY, DROP_LANE, FIND, LOOK, PUT_IN, RELEASE_LANE, REMOVE_DEAD, TAKE_OUT, TRIM, WAITS } from './scripts-desk.js';
 import { BEAT, BEGIN_EPOCH, KEEP, TAKE } from './scripts-fleet.js';
-import { TURN } from './scripts-owner.js';
+import { SPARE, TURN } from './scripts-owner.js';
 
 const SCRIPTS = {
   append: APPEND,
   bringBack: BRING_BACK,
   seal: SEAL,
   turn: TURN,
+  spare: SPARE,
   take: TAKE,
   keep: KEEP,
   beat: BEAT,

@@ -27,8 +27,8 @@ export interface MessageAccepted {
 
 interface Deps {
   readonly log: Pick<StreamLog, 'append' | 'waits'>;
-  readonly messages: Pick<MessageStore, 'place'>;
-  readonly payloads: Pick<PayloadStore, 'put'>;
+  readonly messages: Pick<MessageStore, 'place' | 'get'>;
+  readonly payloads: Pick<PayloadStore, 'put' | 'remove'>;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly watch: Watch;
@@ -72,12 +72,17 @@ function unkeyed(id: string): { readonly id: string; readonly idempotencyKey: st
   return { id, idempotencyKey: id };
 }
 
-async function append(message: UnplacedMessage, { log, payloads, inlineBytes }: Deps): Promise<MessageAccepted> {
+async function append(message: UnplacedMessage, { log, messages, payloads, inlineBytes }: Deps): Promise<MessageAccepted> {
   const payloadKey = Buffer.byteLength(message.content) > inlineBytes ? payloadKeyOf(message) : null;
   // Before the log knows of it: whoever reads the entry must find its content.
   if (payloadKey !== null) await payloads.put(payloadKey, message.content);
   const [appended] = await log.append([toDraft(message, payloadKey)]);
   if (appended === undefined) throw new Error('the log answered an append with nothing');
+  if (payloadKey !== null && appended.outcome === 'repeat') {
+    // Whoever stored the first one has taken its content away, and nobody comes for this one. Not stored yet: it is the first one's too.
+    const stored = await messages.get(message.tenant, message.id);
+    if (stored?.fingerprint === message.fingerprint) await payloads.remove([payloadKey]);
+  }
   return { outcome: appended.outcome, messageId: message.id, acceptedAt: appended.appendedAt, state: 'pending' };
 }
 

@@ -43,6 +43,7 @@ export function streamOf(who: Incarnation, shared: SharedStream): StreamPorts {
           return batch;
         }),
       settle: (hold, settlement) => call('settle', () => settle(hold, settlement)),
+      spare: (hold, entries) => call('spare', () => stream.spare(hold, entries)),
       arrival: (hold, maxMs, signal) => arrivals.next(who, hold.partition, maxMs, signal),
       waits: (key) => call('waits', () => stream.waits(key)),
       find: (tenant, id) =>

@@ -115,6 +115,17 @@ export class SimStream {
     return 'applied';
   }
 
+  spare(hold: Hold, names: readonly string[]): 'applied' | 'stale' {
+    if (!this.owns(hold)) return 'stale';
+    for (const name of names) {
+      const entry = this.entry(name);
+      if (entry?.state === 'out') entry.deliveries = 1;
+      const parked = entry?.state === 'parked' ? this.parked.get(laneOf(entry.draft)) : undefined;
+      if (parked !== undefined) parked.deliveries = 1;
+    }
+    return 'applied';
+  }
+
   entry(name: string): SimEntry | undefined {
     return this.entries.find(({ seq }) => seq === Number(name));
   }

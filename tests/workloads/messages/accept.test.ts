@@ -1,21 +1,30 @@
 import { describe, expect, it } from '@jest/globals';
-import type { UnplacedMessage } from '../../../src/ports/messages.js';
-import type { StreamDraft } from '../../../src/ports/stream.js';
+import type { Message, UnplacedMessage } from '../../../src/ports/messages.js';
+import type { Appended, StreamDraft } from '../../../src/ports/stream.js';
 import { createAcceptMessage, isQueued } from '../../../src/workloads/messages/accept.js';
 import { identityFor } from '../../../src/workloads/messages/envelope.js';
 import { clock, submission } from './in-memory.js';
 
-function accepting(change: { readonly queuedPercent?: number; readonly waits?: boolean; readonly inlineBytes?: number } = {}) {
+function accepting(
+  change: {
+    readonly queuedPercent?: number;
+    readonly waits?: boolean;
+    readonly inlineBytes?: number;
+    readonly outcome?: Appended['outcome'];
+    readonly stored?: string;
+  } = {},
+) {
   const appended: StreamDraft[] = [];
   const placed: UnplacedMessage[] = [];
   const put: string[] = [];
+  const removed: string[] = [];
   const accept = createAcceptMessage({
     log: {
       async append(drafts) {
         // The log must find the content there.
         expect(put).toHaveLength(drafts[0]?.body.includes('payloadKey') === true ? 1 : 0);
         appended.push(...drafts);
-        return drafts.map(() => ({ outcome: 'created', partition: 0, order: '1', appendedAt: 7_000 }));
+        return drafts.map(() => ({ outcome: change.outcome ?? 'created', partition: 0, order: '1', appendedAt: 7_000 }));
       },
       waits: async () => change.waits ?? false,
     },
@@ -24,10 +33,14 @@ function accepting(change: { readonly queuedPercent?: number; readonly waits?: b
         placed.push(message);
         return { outcome: 'duplicate', message: { ...message, acceptedAt: 1_000, order: '1', persistedAt: 1 } };
       },
+      get: async () => (change.stored === undefined ? null : ({ fingerprint: change.stored } as Message)),
     },
     payloads: {
       async put(name) {
         put.push(name);
+      },
+      async remove(names) {
+        removed.push(...names);
       },
     },
     clock,
@@ -37,7 +50,13 @@ function accepting(change: { readonly queuedPercent?: number; readonly waits?: b
     queuedPercent: change.queuedPercent ?? 100,
     inlineBytes: change.inlineBytes ?? 1_000,
   });
-  return { accept, appended, placed, put };
+  return { accept, appended, placed, put, removed };
+}
+
+async function fingerprintOf(content: string): Promise<StreamDraft | undefined> {
+  const { accept, appended } = accepting({ inlineBytes: 100 });
+  await accept(submission({ content }));
+  return appended[0];
 }
 
 describe('Accepting a message', () => {
@@ -73,6 +92,21 @@ describe('Accepting a message', () => {
     await accept(submission({ content: 'é'.repeat(51) }));
     expect(put).toHaveLength(1);
     expect(appended[1]?.body).toContain(put[0]);
+  });
+
+  it('takes the content of a repeat away again when the first one is stored, and leaves it to the first one else', async () => {
+    const content = 'x'.repeat(101);
+    const { fingerprint } = (await fingerprintOf(content)) ?? { fingerprint: '' };
+    const stored = accepting({ inlineBytes: 100, outcome: 'repeat', stored: fingerprint });
+    await stored.accept(submission({ content }));
+    expect(stored.removed).toEqual(stored.put);
+    expect(stored.removed).toHaveLength(1);
+    const waiting = accepting({ inlineBytes: 100, outcome: 'repeat' });
+    await waiting.accept(submission({ content }));
+    expect(waiting.removed).toEqual([]);
+    const first = accepting({ inlineBytes: 100, stored: fingerprint });
+    await first.accept(submission({ content }));
+    expect(first.removed).toEqual([]);
   });
 
   it('stores directly what is not queued, and gives the first where it is a repeat', async () => {

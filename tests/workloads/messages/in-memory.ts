@@ -65,8 +65,11 @@ export async function entryOf(
       },
       waits: async () => false,
     },
-    messages: { place: () => Promise.reject(new Error('nothing is stored here')) },
-    payloads: blobs ?? { put: () => Promise.reject(new Error('nothing is put away here')) },
+    messages: { place: () => Promise.reject(new Error('nothing is stored here')), get: async () => null },
+    payloads: blobs ?? {
+      put: () => Promise.reject(new Error('nothing is put away here')),
+      remove: () => Promise.reject(new Error('nothing is put away here')),
+    },
     clock,
     ids: { next: () => `new-${n}` },
     watch: () => undefined,
