@@ -1,4 +1,4 @@
-import { OURS, rate } from './metrics.js';
+import { OURS, orNone, rate } from './metrics.js';
 import { type Board, lines, number } from './panels.js';
 
 const FLEET_ONLY = 'only in a fleet';
@@ -168,8 +168,7 @@ export const workers: Board = {
           title: 'Trouble',
           about: 'Failures of store, queue or channel code that are tried again.',
           unit: 'ops',
-          whenEmpty: 'none so far',
-          queries: [{ expr: rate('signalbox_trouble_total', 'where'), legend: '{{where}}' }],
+          queries: [{ expr: orNone(rate('signalbox_trouble_total', 'where')), legend: '{{where}}' }],
         }),
         number({
           title: 'Restarts in the last day',

@@ -152,4 +152,25 @@ export function streamParkingContract(tester: StreamTester): void {
     expect(await tester.drain(now)).toEqual(['b1']);
     expect((await tester.stream.log.depth())[PARTITION]).toMatchObject({ pending: 0, parked: 2 });
   });
+
+  test('whoever is spared comes again as if for the second time, in a line as well, and only by its owner', async () => {
+    await tester.append('a1', 'b1');
+    const hold = await tester.take(PARTITION);
+    const deliveries = async (): Promise<readonly number[]> => (await tester.read(hold)).entries.map((entry) => entry.deliveries);
+    expect(await deliveries()).toEqual([1, 1]);
+    expect(await deliveries()).toEqual([2, 2]);
+    const { entries } = await tester.read(hold);
+    const [first, second] = entries;
+    expect(await tester.stream.log.spare(hold, [first?.entry ?? ''])).toBe('applied');
+    expect(await deliveries()).toEqual([2, 4]);
+    const stranger = { ...hold, fence: hold.fence - 1 };
+    expect(await tester.stream.log.spare(stranger, [second?.entry ?? ''])).toBe('stale');
+    expect(await deliveries()).toEqual([3, 5]);
+    await tester.park(hold, entries.slice(0, 1), 0);
+    await tester.settle(hold, { done: [second?.entry ?? ''] });
+    const parked = await tester.read(hold);
+    expect(await deliveries()).toEqual([2]);
+    expect(await tester.stream.log.spare(hold, [parked.entries[0]?.entry ?? ''])).toBe('applied');
+    expect(await deliveries()).toEqual([2]);
+  });
 }

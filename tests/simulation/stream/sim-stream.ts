@@ -117,11 +117,9 @@ export class SimStream {
 
   spare(hold: Hold, names: readonly string[]): 'applied' | 'stale' {
     if (!this.owns(hold)) return 'stale';
-    for (const name of names) {
-      const entry = this.entry(name);
-      if (entry?.state === 'out') entry.deliveries = 1;
-      const parked = entry?.state === 'parked' ? this.parked.get(laneOf(entry.draft)) : undefined;
-      if (parked !== undefined) parked.deliveries = 1;
+    for (const entry of names.map((name) => this.entry(name))) {
+      const counted = entry?.state === 'parked' ? this.parked.get(laneOf(entry.draft)) : entry;
+      if (counted !== undefined) counted.deliveries = 1;
     }
     return 'applied';
   }
