@@ -114,7 +114,8 @@ async function loaded(world: World) {
   );
   // Behind a balancer the processes are not to be asked one by one.
   if (enqueued !== null) same(enqueued, offered, 'enqueued, by the counters of the processes');
-  hold(lag < 1_000 && repeats > 0, 'a lag below 1000, and repeats', { lag, repeats });
+  // A tenth of what the objective is about is a normal day.
+  hold(lag < 100 && repeats > 0, 'a lag below 100, and repeats', { lag, repeats });
   const seen = `10 s at 50/s over 100 conversations: ${accepted} accepted, ${enqueued ?? 'unknown how many'} enqueued, ${repeats} sent twice, stored within ${time.p95.toFixed(0)} ms (p95), lag at most ${lag}, each conversation whole, once and in order`;
   return { seen, open: 'its full length and rate: npm run load-test -- --workload=messages --file=load-test.yml' };
 }
