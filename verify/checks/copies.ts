@@ -1,5 +1,5 @@
 import mongoose from 'mongoose';
-import { type Check, hold, same, Unmeasured } from '../check.js';
+import { type Check, Failure, hold, same } from '../check.js';
 import { message, post, stored } from '../message.js';
 import { fresh } from '../notify.js';
 import type { Ran, World } from '../world.js';
@@ -54,7 +54,7 @@ async function inMongo(world: World): Promise<string> {
 
 /** A database of the check's own on the same server. */
 function besides(uri: string | undefined): string {
-  if (uri === undefined) throw new Unmeasured('the address of MongoDB is not known here');
+  if (uri === undefined) throw new Failure('the address of the cluster’s MongoDB', 'none');
   const url = new URL(uri);
   // Who signs in is known where the fleet's data is.
   if (url.username !== '' && !url.searchParams.has('authSource')) url.searchParams.set('authSource', url.pathname.slice(1) || 'admin');

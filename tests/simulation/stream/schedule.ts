@@ -94,7 +94,7 @@ class StreamSchedule {
     }
     // In peace everybody keeps what is theirs.
     await this.world.run(() => false, { steps: STEPS_AT_MOST * 3, until: this.world.now + 5 * this.setting.leaseMs });
-    this.referee.judgeRest(new Set(this.shared.dead.keys()), this.settings.afterDeath);
+    this.referee.judgeRest(new Set([...this.shared.dead.values()].map(({ id }) => id)), this.settings.afterDeath);
     await this.drainAll();
     return this.verdict();
   }
@@ -259,7 +259,7 @@ class StreamSchedule {
     return {
       seed: this.seed,
       violations: world.violations,
-      report: { violations: [], balance: balanceOf(meant, new Set(this.shared.dead.keys())) },
+      report: { violations: [], balance: balanceOf(meant, new Set([...this.shared.dead.values()].map(({ id }) => id))) },
       counts: this.setting.counts,
       exhausted: { killers, innocents: referee.innocents },
       covered: {

@@ -92,20 +92,19 @@ function deskOf(
   { stream, arrivals, dead, referee }: SharedStream,
   call: <T>(what: string, apply: () => T) => Promise<T>,
 ): StreamPorts['desk'] {
-  const get = (tenant: string, id: string): DeadEntry | null => {
-    const found = dead.get(id);
-    return found?.tenant === tenant ? found : null;
-  };
+  /** The oldest: they are in the order in which they were buried. */
+  const get = (tenant: string, id: string): DeadEntry | null =>
+    [...dead.values()].find((one) => one.tenant === tenant && one.id === id) ?? null;
   let places = 0;
   return {
     bury: (those) =>
       call('bury', () => {
         for (const { entry, failure } of those) {
           referee.buried(entry, failure);
-          if (dead.has(entry.id)) continue;
+          if (dead.has(nameOf(entry))) continue;
           places += 1;
           const { entry: _, ...rest }: StreamEntry = entry;
-          dead.set(entry.id, { ...rest, failure, place: orderText(0, places), deadAt: stream.now() });
+          dead.set(nameOf(entry), { ...rest, failure, place: orderText(0, places), deadAt: stream.now() });
         }
       }),
     dead: ({ tenant, limit, key, before }) =>
@@ -120,7 +119,7 @@ function deskOf(
       call('redrive', () => {
         const found = get(tenant, id);
         if (found === null) return false;
-        dead.delete(id);
+        dead.delete(nameOf(found));
         const entry = stream.add(
           { tenant: found.tenant, key: found.key, id: found.id, fingerprint: found.fingerprint, body: found.body },
           found.order,
@@ -129,7 +128,11 @@ function deskOf(
         arrivals.arrived(entry.partition);
         return true;
       }),
-    discard: (tenant, id) => call('discard', () => get(tenant, id) !== null && dead.delete(id)),
+    discard: (tenant, id) =>
+      call('discard', () => {
+        const found = get(tenant, id);
+        return found !== null && dead.delete(nameOf(found));
+      }),
     parked: (tenant, limit) =>
       call('parked', () =>
         [...stream.parked.values()]
@@ -147,4 +150,9 @@ function deskOf(
         return released;
       }),
   };
+}
+
+/** Of a dead letter: under one id there may be several. */
+function nameOf({ id, order }: Pick<DeadEntry, 'id' | 'order'>): string {
+  return `${id} ${order}`;
 }
