@@ -1,4 +1,4 @@
-import { AT_REST } from './metrics.js';
+import { AT_REST, orNone } from './metrics.js';
 import { type Board, lines, number } from './panels.js';
 
 const SETTLED = 'signalbox_deliveries_settled_total';
@@ -107,8 +107,12 @@ export const business: Board = {
           title: 'Not delivered, by reason of the person',
           about: 'Skipped by preference, expired, cancelled: an hour.',
           unit: 'short',
-          whenEmpty: 'none so far',
-          queries: [{ expr: `sum by (status) (increase(${SETTLED}{status=~"skipped|expired|cancelled"}[1h]))`, legend: '{{status}}' }],
+          queries: [
+            {
+              expr: orNone(`sum by (status) (increase(${SETTLED}{status=~"skipped|expired|cancelled"}[1h]))`),
+              legend: '{{status}}',
+            },
+          ],
         }),
       ],
     },
