@@ -5,7 +5,8 @@ import type { World } from '../world.js';
 import { deadLetter } from './desk.js';
 import { collected } from './monitoring.js';
 
-const SAMPLE = /^[a-zA-Z_:][a-zA-Z0-9_:]*(\{([a-zA-Z_][a-zA-Z0-9_]*="([^"\\]|\\.)*",?)*\})? (NaN|[+-]Inf|[+-]?[0-9.e+-]+)$/;
+/** Numbers are read as Go's ParseFloat does, in which NaN is so in any case; the client library writes Nan. */
+const SAMPLE = /^[a-zA-Z_:][a-zA-Z0-9_:]*(\{([a-zA-Z_][a-zA-Z0-9_]*="([^"\\]|\\.)*",?)*\})? (NaN|Nan|[+-]Inf|[+-]?[0-9.e+-]+)$/;
 
 /** The grammar of the text format: what promtool would refuse is refused here too. */
 function wellFormed(text: string, where: string): number {
