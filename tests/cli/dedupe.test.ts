@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { openFile } from '../../src/adapters/embedded/open.js';
 import { temporaryDirectory } from '../adapters/embedded-harness.js';
 import { makeMongoCopies } from '../adapters/mongo-copies-harness.js';
-import { describeWith, serverOrSkip } from '../support/servers/servers.js';
+import { describeWith, type OwnServer, serverOrSkip, startOwn } from '../support/servers/servers.js';
 import { signalbox } from './capture.js';
 
 const NAMES = ['MONGODB_URI', 'DIRECT_DATABASE_URL', 'DATABASE_URL', 'DATA_DIR'] as const;
@@ -49,7 +49,14 @@ describe('signalbox dedupe', () => {
   });
 });
 
-describeWith(await serverOrSkip('mongodb'), 'signalbox dedupe on MongoDB', (server) => {
+describeWith(await serverOrSkip('mongodb'), 'signalbox dedupe on MongoDB', () => {
+  // Of its own: the shared one was seen to refuse the audit of one database while other tests make and drop indexes of theirs.
+  let server: OwnServer;
+  beforeAll(async () => {
+    server = await startOwn('mongodb');
+  }, 120_000);
+  afterAll(() => server?.dispose());
+
   test('tells of copies, removes them, and migrate up then makes the index', async () => {
     const harness = await makeMongoCopies(server.uri);
     process.env['DIRECT_DATABASE_URL'] = harness.uri;
