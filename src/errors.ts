@@ -11,6 +11,7 @@ export const ERRORS = {
   conflict: { status: 409, title: 'The state does not allow this', retryable: false },
   'migration-under-way': { status: 409, title: 'Somebody else is migrating the store', retryable: true },
   'record-busy': { status: 409, title: 'A worker holds the record just now', retryable: true },
+  'message-pending': { status: 409, title: 'The message is not stored yet', retryable: true },
   'precondition-failed': { status: 412, title: 'It has been changed since', retryable: false },
   'payload-too-large': { status: 413, title: 'The body is too large', retryable: false },
   'unsupported-media-type': { status: 415, title: 'The body must be application/json', retryable: false },

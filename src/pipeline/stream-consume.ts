@@ -10,8 +10,8 @@ import type { StreamHandler } from './stream-handler.js';
 import { openLane } from './stream-lane.js';
 import type { StreamSettings } from './stream-settings.js';
 
-/** Between two times that settled entries are removed. */
-const TRIM_MS = 5_000;
+/** Between two times that settled entries are removed, and others kept from being forgotten. */
+const UPKEEP_MS = 5_000;
 
 export interface StreamConsumerDeps extends StreamPorts {
   readonly clock: Clock;
@@ -57,23 +57,24 @@ export function createStreamConsumer(deps: StreamConsumerDeps): StreamConsumer {
   };
   const partitions = createPartitions({ ...deps, heard, open: (hold) => openLane(lanes, hold) });
 
-  const trim = createLoop(clock, timers, async () => {
+  const upkeep = createLoop(clock, timers, async () => {
     // Once for all: by whoever is first on the list.
-    if (known?.owners[0] !== worker) return TRIM_MS;
+    if (known?.owners[0] !== worker) return UPKEEP_MS;
     try {
       await log.trim(settings.keep);
+      await log.remember();
     } catch (error) {
-      watch({ kind: 'trouble', where: 'stream.trim', error });
+      watch({ kind: 'trouble', where: 'stream.upkeep', error });
     }
-    return TRIM_MS;
+    return UPKEEP_MS;
   });
   let stopped: Promise<void> | undefined;
   return {
     start() {
       partitions.start();
-      trim.start();
+      upkeep.start();
     },
-    stop: () => (stopped ??= Promise.all([trim.stop(), partitions.stop()]).then(() => undefined)),
+    stop: () => (stopped ??= Promise.all([upkeep.stop(), partitions.stop()]).then(() => undefined)),
     abandon: () => partitions.abandon(),
     holds: () => partitions.lanes().reduce((sum, lane) => sum + lane.holds(), 0),
   };

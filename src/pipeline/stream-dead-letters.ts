@@ -22,6 +22,9 @@ const CHANNEL = 'stream';
 /** Dead letters read at a time. */
 const PAGE = 200;
 
+/** What of a stream's desk is needed for that. */
+type DeadLetters = Pick<StreamDesk, 'dead' | 'get' | 'redrive' | 'discard'>;
+
 /** Where it is written down what people do: an entry of a stream has no record that would carry it. */
 interface Book {
   readonly store: Pick<RecordStore, 'accept'>;
@@ -33,7 +36,7 @@ interface Book {
  * is shown as a record with one delivery, whose id is the entry's; there is no history of it. What people do to it is a record of its
  * own, at rest from the beginning, with one audited event: so the audit has it, and an operation on many can count it.
  */
-export function withStreamDeadLetters(desk: WholeDesk, workload: string, stream: StreamDesk, book: Book): WholeDesk {
+export function withStreamDeadLetters(desk: WholeDesk, workload: string, stream: DeadLetters, book: Book): WholeDesk {
   const dead = new DeadEntries(workload, stream, book);
   return { reader: readerOf(desk.reader, dead), desk: deskOf(desk.desk, dead), actions: actionsOf(desk.actions, dead) };
 }
@@ -41,10 +44,10 @@ export function withStreamDeadLetters(desk: WholeDesk, workload: string, stream:
 /** What is dead in one stream, as the desk would have it. */
 class DeadEntries {
   readonly workload: string;
-  readonly #stream: StreamDesk;
+  readonly #stream: DeadLetters;
   readonly #book: Book;
 
-  constructor(workload: string, stream: StreamDesk, book: Book) {
+  constructor(workload: string, stream: DeadLetters, book: Book) {
     this.workload = workload;
     this.#stream = stream;
     this.#book = book;

@@ -29,7 +29,8 @@ export interface Appended {
   /**
    * `created`: it is in the log, durably. `repeat`: this id was appended before with the same fingerprint, and nothing was added.
    * `conflict`: with another fingerprint. Ids are remembered for a while only (a setting of the adapter, five minutes by default,
-   * also across a change of partitions): the unique key of whoever stores the entry in the end is the last guard.
+   * also across a change of partitions), and until the entry is settled (see {@link StreamLog.remember}): the unique key of whoever
+   * stores the entry in the end is the last guard.
    */
   readonly outcome: 'created' | 'repeat' | 'conflict';
   readonly partition: number;
@@ -148,8 +149,14 @@ export interface StreamLog {
   /** Whether anything of this key is not settled yet. Where that would take long to find out: true. */
   waits(key: StreamKey): Promise<boolean>;
 
-  /** An entry that is not settled yet, by its id; null: there is none, or it was appended longer ago than ids are remembered. */
+  /** An entry that is not settled yet, by its id; null: there is none, or its id is not remembered. */
   find(tenant: string, id: string): Promise<Pick<StreamEntry, 'key' | 'appendedAt'> | null>;
+
+  /**
+   * Has ids stay remembered for as long as what they name is not settled. To be called every few seconds by one process of the fleet;
+   * while nobody does, they are forgotten like any other.
+   */
+  remember(): Promise<void>;
 
   /** Removes settled entries but the last `keep` of each partition or somewhat more; never one that is not settled. Gives how many. */
   trim(keep: number): Promise<number>;
@@ -184,7 +191,7 @@ export interface PartitionLeases {
 
 /** How many partitions there are. */
 export interface Layout {
-  /** From 1; rises with every change. */
+  /** Rises with every change. The first: any number, higher than those of a stream that was here before and is lost. */
   readonly epoch: number;
   readonly partitions: number;
   /**

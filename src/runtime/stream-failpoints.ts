@@ -41,6 +41,7 @@ export function armedLog(log: StreamLog, hit: Hit): StreamLog {
     arrival: (hold, maxMs, signal) => log.arrival(hold, maxMs, signal),
     waits: (key) => log.waits(key),
     find: (tenant, id) => log.find(tenant, id),
+    remember: () => log.remember(),
     trim: (keep) => log.trim(keep),
     depth: () => log.depth(),
   };

@@ -62,6 +62,7 @@ export function createMetrics(): Metrics {
   collectDefaultMetrics({ register: registry });
   machineMetrics(registry);
   const instruments = instrumentsOf(registry);
+  instruments.idempotencyHits.inc({ operation: 'ingress' }, 0);
   const people = activePeople(registry);
   const countStream = streamMetrics(registry, instruments);
   const observe = (from: Sources): void => {

@@ -61,6 +61,7 @@ export function createMessages(parts: MessageParts): Messages {
   const admission = createAdmission({ reader: backlogOf(stream), clock, timers, maxBacklog: config.maxIngressBacklog, weigh });
   const accept = createAcceptMessage({
     log: stream?.log ?? NO_LOG,
+    desk: stream?.desk ?? { get: () => Promise.resolve(null) },
     messages,
     payloads,
     clock,

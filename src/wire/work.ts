@@ -13,6 +13,7 @@ import { armChannels } from '../runtime/failpoints.js';
 import type { DevelopmentSink } from '../sink/development.js';
 import { deskChannel } from '../workloads/desk/channel.js';
 import { deskWorkload } from '../workloads/desk/workload.js';
+import { discardingContent } from '../workloads/messages/leftovers.js';
 import { batchesWorkload } from '../workloads/notifications/batch.js';
 import { createInboxStreams, type InboxStreams } from '../workloads/notifications/inbox-streams.js';
 import { createUnsubscribeLinks } from '../workloads/notifications/unsubscribe.js';
@@ -77,14 +78,15 @@ export function createWork(parts: WorkParts) {
 }
 
 /** The desk with what is dead in the log of messages. The pipeline is put together after its workloads, of which the desk is one. */
-function wholeDesk({ store, reader, desk, stream }: Backends, clock: Clock, pipeline: () => DeskActions): WholeDesk {
+function wholeDesk({ store, reader, desk, stream, payloads }: Backends, clock: Clock, pipeline: () => DeskActions): WholeDesk {
   const actions: DeskActions = {
     redrive: (key, request) => pipeline().redrive(key, request),
     discard: (key, request) => pipeline().discard(key, request),
     resolveHeld: (key, request) => pipeline().resolveHeld(key, request),
   };
   const records = { reader, desk, actions };
-  return stream === null ? records : withStreamDeadLetters(records, 'messages', stream.desk, { store, clock });
+  if (stream === null) return records;
+  return withStreamDeadLetters(records, 'messages', discardingContent(stream.desk, stream.log, payloads), { store, clock });
 }
 
 /** A new item is shown by the streams of this process at once, and by those of the others as soon as they hear of it. */

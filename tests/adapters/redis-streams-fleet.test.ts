@@ -174,6 +174,7 @@ describe('Owners of a stream on Redis', () => {
     await fleet.join('w2');
     await fleet.until(() => fleet.balanced());
     await first.streams.log.append(drafts(0, 300));
+    const { epoch } = await first.streams.control.layout();
     const changed = first.streams.control.repartition(32);
     await first.streams.log.append(drafts(300, 600));
     await changed;
@@ -181,7 +182,7 @@ describe('Owners of a stream on Redis', () => {
     await fleet.until(() => new Set(fleet.handled.map(({ id }) => id)).size === 900);
     allInOrder(900);
     await fleet.until(() => fleet.balanced(32));
-    expect(await first.streams.control.layout()).toEqual({ epoch: 2, partitions: 32, moving: null });
+    expect(await first.streams.control.layout()).toEqual({ epoch: epoch + 1, partitions: 32, moving: null });
     expect(fleet.handled.some(({ partition }) => partition >= 16)).toBe(true);
   });
 });

@@ -14,11 +14,14 @@ export function streamOptions(url: string, more: Partial<RedisStreamsOptions> = 
 }
 
 /** The Redis adapter on a real server and its real clock. A crash is that of the client. */
-export async function makeRedisStream(url: string): Promise<StreamHarness & { readonly prefix: string }> {
+export async function makeRedisStream(
+  url: string,
+  more: Partial<RedisStreamsOptions> = {},
+): Promise<StreamHarness & { readonly prefix: string }> {
   const prefix = `test-${randomUUID()}:`;
   const opened: RedisStreams[] = [];
   const open = async (): Promise<RedisStreams> => {
-    const streams = await openRedisStreams(streamOptions(url, { prefix }));
+    const streams = await openRedisStreams(streamOptions(url, { prefix, ...more }));
     opened.push(streams);
     return streams;
   };

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { openRedisStreams, type RedisStreams } from '../../src/adapters/redis-streams/redis-streams.js';
 import { streamContract } from '../contracts/stream-contract.js';
+import { streamMemoryContract } from '../contracts/stream-memory-contract.js';
 import { draft, FAILURE, idsOf, LONG_MS, PARTITION } from '../contracts/stream-tester.js';
 import { describeWith, serverOrSkip } from '../support/servers/servers.js';
 import { makeRedisStream, streamOptions } from './redis-streams-harness.js';
@@ -9,6 +10,10 @@ const redis = await serverOrSkip('redis');
 
 describeWith(redis, 'Redis Streams', ({ uri }) => {
   streamContract({ durable: true }, () => makeRedisStream(uri));
+  streamMemoryContract(async () => {
+    const harness = await makeRedisStream(uri, { rememberMs: 300 });
+    return Object.assign(harness, { rememberMs: 300 });
+  });
 
   describe('Whoever redrives', () => {
     let harness: Awaited<ReturnType<typeof makeRedisStream>>;

@@ -6,6 +6,7 @@ import { eventually, startApp, type TestApp } from '../support/app.js';
 import { openStream } from '../support/event-stream.js';
 import { describeWith, serverOrSkip } from '../support/servers/servers.js';
 import { messagesDeskSuite } from './messages-desk-suite.js';
+import { messagesReceiptsSuite } from './messages-receipts-suite.js';
 import { historyOf, message, messagesSuite, post, streamOf, untilStored } from './messages-suite.js';
 
 const [mongodb, rabbitmq, redis] = await Promise.all([serverOrSkip('mongodb'), serverOrSkip('rabbitmq'), serverOrSkip('redis')]);
@@ -27,6 +28,8 @@ describeWith(mongodb, 'With MongoDB', (mongo) => {
       });
 
       messagesSuite('Messages of a fleet', async () => fleet());
+
+      messagesReceiptsSuite('Receipts of a fleet', async () => fleet());
 
       messagesDeskSuite('The desk and messages that are dead, of a fleet', async () => fleet());
 

@@ -6,9 +6,12 @@ import { eventually, startApp, type TestApp } from '../support/app.js';
 import { type FrozenBuild, freezeBuild } from '../support/frozen-build.js';
 import { startServer } from '../support/server-process.js';
 import { messagesDeskSuite } from './messages-desk-suite.js';
+import { messagesReceiptsSuite } from './messages-receipts-suite.js';
 import { historyOf, message, messagesSuite, post, streamOf, untilStored } from './messages-suite.js';
 
 messagesSuite('Messages on the embedded store', async () => ({}));
+
+messagesReceiptsSuite('Receipts on the embedded store', async () => ({}));
 
 messagesDeskSuite('The desk and messages that are dead, on the embedded store', async () => ({}));
 

@@ -16,6 +16,7 @@ import type { GroupCommit } from './group-commit.js';
 import { type Database, type Statement, unavailable } from './sqlite.js';
 import type { StreamArrivals } from './stream-arrivals.js';
 import { type EntryRow, type LayoutRow, orderOf, type ParkedRow, STATE, type StreamRows, toEntry } from './stream-rows.js';
+import { STREAM_SQL } from './stream-sql.js';
 
 interface IdRow {
   readonly fingerprint: string;
@@ -74,7 +75,7 @@ export class EmbeddedStreamLog implements StreamLog {
     this.#arrivals = arrivals;
     this.#owns = owns;
     this.#rememberMs = rememberMs;
-    this.#known = database.prepare('SELECT fingerprint, partition, ord, appended_at FROM stream_ids WHERE id = ? AND until > ?');
+    this.#known = database.prepare(STREAM_SQL.known);
     this.#remember = database.prepare(
       'INSERT OR REPLACE INTO stream_ids (id, fingerprint, partition, ord, appended_at, until) VALUES (?, ?, ?, ?, ?, ?)',
     );
@@ -82,7 +83,7 @@ export class EmbeddedStreamLog implements StreamLog {
     this.#due = database.prepare(STREAM_SQL.due);
     this.#nextDue = database.prepare('SELECT min(due_at) AS at FROM stream_parked WHERE partition = ? AND due_at > ?');
     this.#trim = database.prepare(STREAM_SQL.trim);
-    this.#forget = database.prepare('DELETE FROM stream_ids WHERE until <= ?');
+    this.#forget = database.prepare(STREAM_SQL.forget);
     this.#depth = database.prepare(STREAM_SQL.depth);
     this.#waits = database.prepare('SELECT 1 FROM stream_entries WHERE state < 2 AND tenant = ? AND key = ? LIMIT 1');
     this.#find = database.prepare('SELECT * FROM stream_entries WHERE state <> 2 AND id = ? ORDER BY seq LIMIT 1');
@@ -161,6 +162,11 @@ export class EmbeddedStreamLog implements StreamLog {
       const row = this.#find.get(id) as EntryRow | undefined;
       return row?.tenant === tenant ? { key: row.key, appendedAt: row.appended_at } : null;
     });
+  }
+
+  /** What is open is known by that. */
+  remember(): Promise<void> {
+    return Promise.resolve();
   }
 
   trim(keep: number): Promise<number> {
@@ -279,19 +285,3 @@ function laneOf({ tenant, key }: { readonly tenant: string; readonly key: string
 function partitionsIn({ epoch, opened, partitions, previous }: LayoutRow): readonly number[] {
   return Array.from({ length: epoch === opened ? partitions : Math.max(partitions, previous) }, (_, partition) => partition);
 }
-
-/** Nothing of an epoch that is not opened is handed out. `depth`: six times the partition. */
-const STREAM_SQL = {
-  open: 'SELECT * FROM stream_entries WHERE partition = ? AND state = ? AND state < 2 AND epoch <= ? ORDER BY seq LIMIT ?',
-  due: 'SELECT * FROM stream_parked WHERE partition = ? AND due_at <= ? ORDER BY due_at LIMIT ?',
-  trim: `DELETE FROM stream_entries WHERE state = 2 AND partition = ? AND seq <=
-    (SELECT seq FROM stream_entries WHERE state = 2 AND partition = ? ORDER BY seq DESC LIMIT 1 OFFSET ?)`,
-  depth: `SELECT
-    (SELECT count(*) FROM stream_entries WHERE state < 2 AND partition = ?)
-      + (SELECT count(*) FROM stream_entries WHERE state = 2 AND partition = ?) AS length,
-    (SELECT count(*) FROM stream_entries WHERE state = 0 AND state < 2 AND partition = ?) AS lag,
-    (SELECT count(*) FROM stream_entries WHERE state = 1 AND state < 2 AND partition = ?) AS pending,
-    (SELECT count(*) FROM stream_parked p JOIN stream_entries e ON e.state = 3 AND e.tenant = p.tenant AND e.key = p.key
-      WHERE p.partition = ?) AS parked,
-    (SELECT min(appended_at) FROM stream_entries WHERE state < 2 AND partition = ?) AS oldest`,
-} as const;

@@ -3,7 +3,7 @@ import type { Failure } from '../../ports/record.js';
 import type { DeadEntry, DeadQuery, ParkedKey, StreamDesk, StreamEntry, StreamKey } from '../../ports/stream.js';
 import { fieldsOf } from './entries.js';
 import { keyOf, laneOf } from './lane.js';
-import type { Layouts } from './layouts.js';
+import type { Known, Layouts } from './layouts.js';
 import { DEAD_GROUP, type Names, type PartitionNames } from './names.js';
 import type { Scripts } from './scripts.js';
 
@@ -14,6 +14,9 @@ const PAGE = 200;
 /** Parked lanes of one partition that are looked at. */
 const LANES = '1000';
 
+/** What the script says of a key that was to be held and is not. */
+const HELD_NOWHERE = -1;
+
 type Kept = Omit<DeadEntry, 'place' | 'deadAt'>;
 type RawDead = [entry: string, fields: string[]];
 
@@ -22,11 +25,14 @@ export class RedisStreamDesk implements StreamDesk {
   readonly #scripts: Scripts;
   readonly #names: Names;
   readonly #layouts: Layouts;
+  readonly #rememberMs: number;
 
-  constructor(scripts: Scripts, names: Names, layouts: Layouts) {
+  /** @param rememberMs for which the id of what is brought back is remembered, where it is not any more */
+  constructor(scripts: Scripts, names: Names, layouts: Layouts, rememberMs: number) {
     this.#scripts = scripts;
     this.#names = names;
     this.#layouts = layouts;
+    this.#rememberMs = rememberMs;
   }
 
   async bury(dead: readonly { readonly entry: StreamEntry; readonly failure: Failure }[]): Promise<void> {
@@ -69,12 +75,7 @@ export class RedisStreamDesk implements StreamDesk {
     if (dead === null) return false;
     // First back, then off the list: whoever repeats it after a crash between the two finds that it is back already. Should it die
     // again in between, it is on the list as another one.
-    const brought = await this.#layouts.under(async ({ known }) => {
-      const names = this.#layouts.partition(dead.key, known);
-      const keys = [names.stream, names.layout, names.parked, names.parking, names.waiting, names.redriven(dead.place)];
-      const about = [laneOf(dead), dead.id, dead.fingerprint, dead.order, dead.appendedAt, dead.body];
-      return this.#scripts.run<number | null>('bringBack', keys, [known.epoch, BROUGHT_BACK_MS, ...about]);
-    });
+    const brought = await this.#layouts.under(({ known }) => this.#bringBack(dead, known));
     return (await this.#remove(dead)) || brought === 1;
   }
 
@@ -101,8 +102,25 @@ export class RedisStreamDesk implements StreamDesk {
 
   async release(key: StreamKey): Promise<boolean> {
     const { known } = await this.#layouts.learn();
-    const { parked, parking, waiting } = this.#layouts.partition(key.key, known);
-    return (await this.#scripts.run<number>('releaseLane', [parked, parking, waiting], [laneOf(key)])) === 1;
+    // One that is held stays where it was until keys have moved.
+    const released = await Promise.all(
+      this.#layouts
+        .places(key.key, known)
+        .map(({ parked, parking, waiting }) => this.#scripts.run<number>('releaseLane', [parked, parking, waiting], [laneOf(key)])),
+    );
+    return released.includes(1);
+  }
+
+  /** Where its key is held, there; else in its partition. Null: the epoch was another. */
+  async #bringBack(dead: DeadEntry, known: Known): Promise<number | null> {
+    const about = [laneOf(dead), dead.id, dead.fingerprint, dead.order, dead.appendedAt, dead.body];
+    const call = ({ stream, layout, parked, parking, waiting, redriven, dedupe }: PartitionNames, only: 'held' | '') => {
+      const keys = [stream, layout, parked, parking, waiting, redriven(dead.place), dedupe(dead.id)];
+      return this.#scripts.run<number | null>('bringBack', keys, [known.epoch, BROUGHT_BACK_MS, ...about, this.#rememberMs, only]);
+    };
+    const [there, before] = this.#layouts.places(dead.key, known);
+    const held = before === undefined ? HELD_NOWHERE : await call(before, 'held');
+    return held === HELD_NOWHERE && there !== undefined ? call(there, '') : held;
   }
 
   async #parkedKey(lane: string, { parking, waiting }: PartitionNames): Promise<Omit<ParkedKey, 'partition' | 'dueInMs'> | null> {

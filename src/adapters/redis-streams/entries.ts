@@ -33,7 +33,8 @@ export function entryOf([raw, deliveries, attempts, fields]: RawEntry, partition
   };
 }
 
-function waitingOf(raw: string): Omit<StreamEntry, 'partition' | 'deliveries' | 'attempts'> {
+/** What waits in a lane, as its line says. */
+export function waitingOf(raw: string): Omit<StreamEntry, 'partition' | 'deliveries' | 'attempts'> {
   const [lane = '', order = '', id = '', fingerprint = '', at = ''] = raw.split('\n', 5);
   const body = raw.slice(lane.length + order.length + id.length + fingerprint.length + at.length + 5);
   return { ...keyOf(lane), id, fingerprint, body, entry: `${lane}\n${order}`, order, appendedAt: Number(at) };

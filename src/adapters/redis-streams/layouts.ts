@@ -82,7 +82,7 @@ export class Layouts {
     const changed = this.#seen?.known.epoch !== known.epoch;
     if (changed) await this.sealAll(known);
     const until = this.#clock.monotonic() + this.#rememberMs - (now - Number(at));
-    this.#seen = { known, recalls: () => known.epoch > 1 && this.#clock.monotonic() < until };
+    this.#seen = { known, recalls: () => known.from !== known.partitions && this.#clock.monotonic() < until };
     return this.#seen;
   }
 
@@ -123,5 +123,11 @@ export class Layouts {
 
   partition(key: string, { partitions }: Pick<Layout, 'partitions'>): PartitionNames {
     return this.#names.of(partitionOf(key, partitions));
+  }
+
+  /** Where something of a key may be: its partition and, while keys move, the one that it comes from. */
+  places(key: string, { epoch, opened, partitions, from }: Known): readonly PartitionNames[] {
+    const numbers = [partitions, ...(epoch === opened ? [] : [from])].map((many) => partitionOf(key, many));
+    return [...new Set(numbers)].map((partition) => this.#names.of(partition));
   }
 }

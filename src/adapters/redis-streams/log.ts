@@ -1,4 +1,3 @@
-import { partitionOf } from '../../ports/partition.js';
 import type {
   Appended,
   Batch,
@@ -10,11 +9,12 @@ import type {
   StreamKey,
   StreamLog,
 } from '../../ports/stream.js';
-import { type Appender, appendedAt, orderOf } from './append.js';
+import type { Appender } from './append.js';
 import type { Arrivals } from './arrivals.js';
 import { isNoGroup } from './connection.js';
 import { entryOf, type RawEntry } from './entries.js';
-import { keyOf, laneOf } from './lane.js';
+import type { KnownIds } from './known.js';
+import { laneOf } from './lane.js';
 import type { Layouts } from './layouts.js';
 import { GROUP, type Names, type PartitionNames } from './names.js';
 import type { Scripts } from './scripts.js';
@@ -32,13 +32,20 @@ export class RedisStreamLog implements StreamLog {
   readonly #layouts: Layouts;
   readonly #appender: Appender;
   readonly #arrivals: Arrivals;
+  readonly #known: KnownIds;
 
-  constructor(scripts: Scripts, names: Names, layouts: Layouts, appender: Appender, arrivals: Arrivals) {
+  constructor(
+    scripts: Scripts,
+    names: Names,
+    layouts: Layouts,
+    parts: { readonly appender: Appender; readonly arrivals: Arrivals; readonly known: KnownIds },
+  ) {
     this.#scripts = scripts;
     this.#names = names;
     this.#layouts = layouts;
-    this.#appender = appender;
-    this.#arrivals = arrivals;
+    this.#appender = parts.appender;
+    this.#arrivals = parts.arrivals;
+    this.#known = parts.known;
   }
 
   append(drafts: readonly StreamDraft[]): Promise<readonly Appended[]> {
@@ -74,32 +81,20 @@ export class RedisStreamLog implements StreamLog {
 
   async waits(key: StreamKey): Promise<boolean> {
     const { known } = await this.#layouts.now();
-    // While keys move, something of the last epoch may be where this one was.
-    const places = new Set(
-      [known.partitions, ...(known.epoch === known.opened ? [] : [known.from])].map((many) => partitionOf(key.key, many)),
-    );
     const answers = await Promise.all(
-      [...places].map((partition) => {
-        const { stream, parked } = this.#names.of(partition);
-        return this.#scripts.run<number>('waits', [stream, parked], [GROUP, laneOf(key), LOOKED_AT]);
-      }),
+      this.#layouts
+        .places(key.key, known)
+        .map(({ stream, parked }) => this.#scripts.run<number>('waits', [stream, parked], [GROUP, laneOf(key), LOOKED_AT])),
     );
     return answers.includes(1);
   }
 
-  async find(tenant: string, id: string): Promise<Pick<StreamEntry, 'key' | 'appendedAt'> | null> {
-    const { client } = this.#scripts;
-    const partitions = this.#layouts.inUse((await this.#layouts.now()).known);
-    // Whoever asks knows no key, so every partition is asked whether it remembers the id: one round trip for all of them.
-    const marks = await Promise.all(partitions.map((names) => this.#scripts.ask(() => client.get(names.dedupe(id)))));
-    const partition = marks.findIndex((mark) => mark !== null);
-    const [epoch = '', entry = ''] = marks[partition]?.split(' ') ?? [];
-    if (entry === '') return null;
-    const { stream, waiting } = this.#names.of(partition);
-    const lane = await this.#scripts.run<string | null>('find', [stream, waiting], [GROUP, entry, orderOf(epoch, entry)]);
-    if (lane === null) return null;
-    const key = keyOf(lane);
-    return key.tenant === tenant ? { key: key.key, appendedAt: appendedAt(entry) } : null;
+  find(tenant: string, id: string): Promise<Pick<StreamEntry, 'key' | 'appendedAt'> | null> {
+    return this.#known.find(tenant, id);
+  }
+
+  remember(): Promise<void> {
+    return this.#known.remember();
   }
 
   async trim(keep: number): Promise<number> {

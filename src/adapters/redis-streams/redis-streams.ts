@@ -8,6 +8,7 @@ import { connect, disconnect } from './connection.js';
 import { RedisStreamControl } from './control.js';
 import { RedisStreamDesk } from './desk.js';
 import { type DurabilityFacts, readDurability } from './durability.js';
+import { KnownIds } from './known.js';
 import { Layouts } from './layouts.js';
 import { RedisPartitionLeases } from './leases.js';
 import { RedisStreamLog } from './log.js';
@@ -72,10 +73,14 @@ export async function openRedisStreams(options: RedisStreamsOptions): Promise<Re
   const control = new RedisStreamControl(scripts, names, layouts);
   await first;
   return {
-    log: new RedisStreamLog(scripts, names, layouts, new Appender(scripts, names, layouts, rememberMs), arrivals),
+    log: new RedisStreamLog(scripts, names, layouts, {
+      appender: new Appender(scripts, names, layouts, rememberMs),
+      arrivals,
+      known: new KnownIds(scripts, layouts, clock, rememberMs),
+    }),
     leases: new RedisPartitionLeases(scripts, names, layouts, control),
     control,
-    desk: new RedisStreamDesk(scripts, names, layouts),
+    desk: new RedisStreamDesk(scripts, names, layouts, rememberMs),
     async probe() {
       await client.ping();
     },

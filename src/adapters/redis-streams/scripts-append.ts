@@ -61,19 +61,28 @@ return 1
  * KEYS[4]  what is known of them
  * KEYS[5]  what waits in them
  * KEYS[6]  says that it was brought back already
+ * KEYS[7]  what is remembered of its id
  * ARGV     1: epoch, 2: milliseconds for which KEYS[6] is remembered, 3: lane, 4: id, 5: fingerprint, 6: order, 7: when it was
- *          first appended, 8: body
- * returns  nil: the epoch is another; 1: it is back; 0: it was already
+ *          first appended, 8: body, 9: milliseconds for which its id is remembered, where it is not any more, 10: `held`: only where its
+ *          lane is held, else an empty text
+ * returns  nil: the epoch is another, or its lane is just leaving; 1: it is back; 0: it was already; -1: its lane is not held
  */
 export const BRING_BACK = `
 if redis.call('HGET', KEYS[2], 'epoch') ~= ARGV[1] then return nil end
-if not redis.call('SET', KEYS[6], '1', 'NX', 'PX', ARGV[2]) then return 0 end
 local due = redis.call('ZSCORE', KEYS[3], ARGV[3])
+if ARGV[10] == 'held' then
+  if due ~= 'inf' then return -1 end
+  if cjson.decode(redis.call('HGET', KEYS[4], ARGV[3])).moving then return nil end -- what comes now would stay behind
+end
+if not redis.call('SET', KEYS[6], '1', 'NX', 'PX', ARGV[2]) then return 0 end
 if not due then
-  redis.call('XADD', KEYS[1], '*', 'lane', ARGV[3], 'id', ARGV[4], 'fp', ARGV[5], 'epoch', ARGV[1], 'body', ARGV[8], 'order', ARGV[6], 'at', ARGV[7])
+  local entry = redis.call('XADD', KEYS[1], '*', 'lane', ARGV[3], 'id', ARGV[4], 'fp', ARGV[5], 'epoch', ARGV[1], 'body', ARGV[8], 'order', ARGV[6], 'at', ARGV[7])
+  redis.call('SET', KEYS[7], ARGV[1] .. ' ' .. entry .. ' ' .. ARGV[5], 'NX', 'PX', ARGV[9])
   return 1
 end
 redis.call('ZADD', KEYS[5], 0, table.concat({ ARGV[3], ARGV[6], ARGV[4], ARGV[5], ARGV[7], ARGV[8] }, '\\n'))
+local epoch, major, minor = string.match(ARGV[6], '^0*(%d+)%-0*(%d+)%-0*(%d+)')
+redis.call('SET', KEYS[7], epoch .. ' ' .. major .. '-' .. minor .. ' ' .. ARGV[5], 'NX', 'PX', ARGV[9])
 if due == 'inf' then
   local clock = redis.call('TIME')
   redis.call('ZADD', KEYS[3], clock[1] * 1000 + math.floor(clock[2] / 1000), ARGV[3])

@@ -56,7 +56,9 @@ return { now, known, redis.call('ZRANGE', KEYS[1], 0, -1) }
 `;
 
 /**
- * Begins the first epoch, or the next one.
+ * Begins the first epoch, or the next one. The first is the number of whole hours since 2020: a server that has lost everything, and
+ * whose stream is made anew, goes on above all epochs that were before, so that what is new is ordered behind what is stored already
+ * (unless partitions were changed more than once an hour ever since).
  * KEYS[1]  the control
  * ARGV     1: partitions, 2: '1' where only the first is to be made
  * returns  0: nothing to do, 1: begun, -1: a change is under way
@@ -66,7 +68,8 @@ local known = redis.call('HMGET', KEYS[1], 'epoch', 'partitions', 'opened')
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 if not known[1] then
-  redis.call('HSET', KEYS[1], 'epoch', 1, 'partitions', ARGV[1], 'from', ARGV[1], 'opened', 1, 'at', now)
+  local first = math.floor(now / 3600000) - 438288
+  redis.call('HSET', KEYS[1], 'epoch', first, 'partitions', ARGV[1], 'from', ARGV[1], 'opened', first, 'at', now)
   return 1
 end
 if ARGV[2] == '1' then return 0 end

@@ -1,8 +1,9 @@
 import type { Redis as Client } from 'ioredis';
 import { explain } from './connection.js';
 import { APPEND, BRING_BACK, SEAL } from './scripts-append.js';
-import { BURY, DROP_LANE, FIND, LOOK, PUT_IN, RELEASE_LANE, REMOVE_DEAD, TAKE_OUT, TRIM, WAITS } from './scripts-desk.js';
+import { BURY, DROP_LANE, LOOK, PUT_IN, RELEASE_LANE, REMOVE_DEAD, TAKE_OUT, TRIM } from './scripts-desk.js';
 import { BEAT, BEGIN_EPOCH, KEEP, TAKE } from './scripts-fleet.js';
+import { FIND, REMEMBER, WAITS } from './scripts-known.js';
 import { SPARE, TURN } from './scripts-owner.js';
 
 const SCRIPTS = {
@@ -25,6 +26,7 @@ const SCRIPTS = {
   dropLane: DROP_LANE,
   waits: WAITS,
   find: FIND,
+  remember: REMEMBER,
 } as const;
 
 type ScriptName = keyof typeof SCRIPTS;

@@ -3,9 +3,10 @@ import type { Ids } from '../../ports/chance.js';
 import type { Clock } from '../../ports/clock.js';
 import type { ConversationKey, MessageStore, UnplacedMessage } from '../../ports/messages.js';
 import type { PayloadStore } from '../../ports/payloads.js';
-import type { Appended, StreamLog } from '../../ports/stream.js';
+import type { Appended, StreamDesk, StreamLog } from '../../ports/stream.js';
 import type { Watch } from '../../ports/watch.js';
 import { identityFor, messageFingerprint, payloadKeyOf, toDraft } from './envelope.js';
+import { isLeftOver } from './leftovers.js';
 
 /** A message as it was sent, validated. */
 export interface MessageSubmission
@@ -27,6 +28,7 @@ export interface MessageAccepted {
 
 interface Deps {
   readonly log: Pick<StreamLog, 'append' | 'waits'>;
+  readonly desk: Pick<StreamDesk, 'get'>;
   readonly messages: Pick<MessageStore, 'place' | 'get'>;
   readonly payloads: Pick<PayloadStore, 'put' | 'remove'>;
   readonly clock: Clock;
@@ -72,18 +74,23 @@ function unkeyed(id: string): { readonly id: string; readonly idempotencyKey: st
   return { id, idempotencyKey: id };
 }
 
-async function append(message: UnplacedMessage, { log, messages, payloads, inlineBytes }: Deps): Promise<MessageAccepted> {
+async function append(message: UnplacedMessage, deps: Deps): Promise<MessageAccepted> {
+  const { log, payloads, inlineBytes } = deps;
   const payloadKey = Buffer.byteLength(message.content) > inlineBytes ? payloadKeyOf(message) : null;
   // Before the log knows of it: whoever reads the entry must find its content.
   if (payloadKey !== null) await payloads.put(payloadKey, message.content);
   const [appended] = await log.append([toDraft(message, payloadKey)]);
   if (appended === undefined) throw new Error('the log answered an append with nothing');
-  if (payloadKey !== null && appended.outcome === 'repeat') {
-    // Whoever stored the first one has taken its content away, and nobody comes for this one. Not stored yet: it is the first one's too.
-    const stored = await messages.get(message.tenant, message.id);
-    if (stored?.fingerprint === message.fingerprint) await payloads.remove([payloadKey]);
-  }
+  if (payloadKey !== null && (await isInVain(message, appended.outcome, deps))) await payloads.remove([payloadKey]);
   return { outcome: appended.outcome, messageId: message.id, acceptedAt: appended.appendedAt, state: 'pending' };
+}
+
+/** Whether nobody will come for content that was put away for a message which the log knew already. */
+async function isInVain(message: UnplacedMessage, outcome: Appended['outcome'], { log, desk, messages }: Deps): Promise<boolean> {
+  const { tenant, id, conversationId: key, fingerprint } = message;
+  if (outcome === 'conflict') return isLeftOver({ log, desk }, { tenant, id, key });
+  // Whoever stored the first one has taken its content away. Not stored yet: it is the first one's too.
+  return outcome === 'repeat' && (await messages.get(tenant, id))?.fingerprint === fingerprint;
 }
 
 async function store(message: UnplacedMessage, { messages, arrived }: Deps): Promise<MessageAccepted> {

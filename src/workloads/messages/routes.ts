@@ -37,15 +37,14 @@ export function messageRoutes(deps: Deps): Router {
 
   router.get('/:id/receipts', async (request, response) => {
     const { tenant, id } = nameIn(request);
-    await stored(deps, tenant, id);
-    const receipts = await messages.receipts(tenant, id);
-    response.json({ messageId: id, data: receipts.map(receiptView) });
+    const receipts = (await look(deps, tenant, id)).receipts;
+    response.json({ messageId: id, data: receipts });
   });
 
   router.post('/:id/receipts', async (request, response) => {
     const { tenant, id } = nameIn(request);
     const { userId, state } = parse(receiptRequest, request.body);
-    const message = await stored(deps, tenant, id);
+    const message = await receivable(deps, tenant, id);
     if (message.recipientIds.length > 0 && !message.recipientIds.includes(userId)) throw notForThem();
     const received = await messages.receive(tenant, id, { userId, state: state satisfies ReceiptState });
     if (received === null) throw nothing();
@@ -84,6 +83,16 @@ async function look({ messages, desk, log }: Deps, tenant: string, id: string) {
   if (waiting !== null) return pendingView(id, waiting);
   // It may have been stored between the first look and the last.
   return detailView(await stored({ messages }, tenant, id), await messages.receipts(tenant, id));
+}
+
+/** @throws SignalboxError where it is not stored: `message-pending`, `conflict` (it never will be as things stand), `not-found` */
+async function receivable(deps: Deps, tenant: string, id: string): Promise<Message> {
+  const message = await deps.messages.get(tenant, id);
+  if (message !== null) return message;
+  const { state } = await look(deps, tenant, id);
+  if (state === 'pending') throw new SignalboxError('message-pending', 'The message is not stored yet; try again', { retryAfterS: 1 });
+  if (state === 'failed') throw new SignalboxError('conflict', 'The message could not be stored');
+  return stored(deps, tenant, id);
 }
 
 /** @throws SignalboxError `not-found` */

@@ -51,6 +51,8 @@ export function streamOf(who: Incarnation, shared: SharedStream): StreamPorts {
           const found = stream.entries.find(({ draft, state }) => draft.id === id && state !== 'settled');
           return found?.draft.tenant === tenant ? { key: found.draft.key, appendedAt: found.appendedAt } : null;
         }),
+      // Ids are never forgotten here but by a fault.
+      remember: () => call('remember', () => undefined),
       trim: (keep) => call('trim', () => stream.trim(keep)),
       depth: () => call('depth', () => stream.depth()),
     },

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Message, UnplacedMessage } from '../../../src/ports/messages.js';
-import type { Appended, StreamDraft } from '../../../src/ports/stream.js';
+import type { Appended, DeadEntry, StreamDraft } from '../../../src/ports/stream.js';
 import { createAcceptMessage, isQueued } from '../../../src/workloads/messages/accept.js';
 import { identityFor } from '../../../src/workloads/messages/envelope.js';
 import { clock, submission } from './in-memory.js';
@@ -12,6 +12,7 @@ function accepting(
     readonly inlineBytes?: number;
     readonly outcome?: Appended['outcome'];
     readonly stored?: string;
+    readonly dead?: DeadEntry;
   } = {},
 ) {
   const appended: StreamDraft[] = [];
@@ -28,6 +29,7 @@ function accepting(
       },
       waits: async () => change.waits ?? false,
     },
+    desk: { get: async () => change.dead ?? null },
     messages: {
       async place(message) {
         placed.push(message);
@@ -107,6 +109,20 @@ describe('Accepting a message', () => {
     const first = accepting({ inlineBytes: 100, stored: fingerprint });
     await first.accept(submission({ content }));
     expect(first.removed).toEqual([]);
+  });
+
+  it('takes the content of a conflict away again, but never where something that waits or is dead may need it', async () => {
+    const content = 'x'.repeat(101);
+    const conflicting = async (change: Parameters<typeof accepting>[0]) => {
+      const { accept, put, removed } = accepting({ inlineBytes: 100, outcome: 'conflict', ...change });
+      expect((await accept(submission({ content }))).outcome).toBe('conflict');
+      expect(put).toHaveLength(1);
+      return { put, removed };
+    };
+    const { put, removed } = await conflicting({});
+    expect(removed).toEqual(put);
+    expect((await conflicting({ waits: true })).removed).toEqual([]);
+    expect((await conflicting({ dead: {} as DeadEntry })).removed).toEqual([]);
   });
 
   it('stores directly what is not queued, and gives the first where it is a repeat', async () => {

@@ -65,6 +65,7 @@ export async function entryOf(
       },
       waits: async () => false,
     },
+    desk: { get: async () => null },
     messages: { place: () => Promise.reject(new Error('nothing is stored here')), get: async () => null },
     payloads: blobs ?? {
       put: () => Promise.reject(new Error('nothing is put away here')),
