@@ -5,6 +5,7 @@
 #                                                            admin/admin for Grafana and guest/guest for RabbitMQ
 #   bash scripts/setup.sh --production --smtp-url smtp://user:password@mail.example.org:587 --public-url https://notify.example.org
 #
+#   --email-from ADDRESS   the sender of e-mail (default: no-reply@ the host of --public-url); the relay must let it send
 #   --runbook-url URL   where the people who are told of alerts read docs/runbook.md (default: RUNBOOK_URL, else the stack's
 #                   Grafana as this machine reaches it)
 #   ALERT_EMAIL_TO, ALERT_SMTP_FROM, ALERT_CHAT_URL, ALERT_PAGER_KEY, ALERT_HEARTBEAT_URL, in the environment: whom Alertmanager
@@ -13,13 +14,16 @@
 #   --workers N     how many (default: NUM_WORKERS, else 5): the named ones first, then as many of the elastic service as needed
 #   --force         replaces a .env that is there; the old one is kept as .env.bak-… with the time. The passwords of a stack that has run
 #                   before are in its volumes: see DEPLOYMENT.md, Passwords
+#   --keep-volumes  goes on where such volumes are there
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 . scripts/lib/alert-receivers.sh
 . scripts/lib/for-containers.sh
+. scripts/lib/stack.sh
+. scripts/lib/volumes.sh
 
-production=false receivers_only=false force=false smtp_url='' public_url='' runbook_url=${RUNBOOK_URL:-} workers=${NUM_WORKERS:-5}
+production=false receivers_only=false force=false keep_volumes=false email_from='' smtp_url='' public_url='' runbook_url=${RUNBOOK_URL:-} workers=${NUM_WORKERS:-5}
 usage() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; }
 refuse() { printf 'setup: %s\n' "$1" >&2; exit 2; }
 
@@ -34,6 +38,8 @@ while [ $# -gt 0 ]; do
     --force) force=true ;;
     --receivers) receivers_only=true ;;
     --smtp-url) smtp_url=${2:?setup: --smtp-url wants an address}; shift ;;
+    --email-from) email_from=${2:?setup: --email-from wants an address}; shift ;;
+    --keep-volumes) keep_volumes=true ;;
     --public-url) public_url=${2:?setup: --public-url wants an address}; shift ;;
     --runbook-url) runbook_url=${2:?setup: --runbook-url wants an address}; shift ;;
     --workers) workers=${2:?setup: --workers wants a number}; shift ;;
@@ -45,10 +51,21 @@ done
 plain --smtp-url "$smtp_url"
 plain --public-url "$public_url"
 plain --runbook-url "$runbook_url"
+plain --email-from "$email_from"
+host=$(printf '%s' "${public_url:-localhost}" | sed -E 's#^https?://##; s#[:/].*##')
+[ -n "$email_from" ] || [ -z "$public_url" ] || email_from=no-reply@$host
 [[ $workers =~ ^[0-9]+$ ]] && [ "$workers" -le 25 ] || refuse "--workers: $workers is not a number from 0 to 25"
 if $receivers_only; then
   [ -e .env ] || refuse '--receivers is for a .env that is there'
 elif [ -e .env ] && ! $force; then refuse '.env is there already; --force replaces it'; fi
+
+# A server takes users and passwords from its variables only while its volume is empty: with those of a stack for a laptop, guest/guest
+# and admin/admin would go on being let in, and the new ones would not.
+if $production && ! $receivers_only && ! $keep_volumes; then
+  volumes=$(volumes_of_project)
+  [ -z "$volumes" ] || refuse "volumes of a stack that ran here are there ($volumes): their servers keep the users and passwords that they have. \
+Remove them, with all that is in them (docker-compose -f docker-compose.scale.yml down --volumes), or change the passwords as DEPLOYMENT.md says and add --keep-volumes"
+fi
 
 # Hex and base64 without a dollar or a quote: shells, compose and Signalbox read them alike.
 secret() { openssl rand -hex 32; }
@@ -63,10 +80,11 @@ ADMIN_API_KEY=$(secret)
 METRICS_TOKEN=$(secret)
 PUBLIC_ADDRESS=0.0.0.0
 PUBLIC_URL=$public_url
-TLS_NAME=$(printf '%s' "${public_url:-localhost}" | sed -E 's#^https?://##; s#[:/].*##')
+TLS_NAME=$host
 SINKS=0
 $(alert_settings)
 SMTP_URL=$smtp_url
+EMAIL_FROM=$email_from
 SMS_URL=
 SMS_EFFECT_CLASS=
 PUSH_URL=
@@ -118,4 +136,5 @@ write >.env.new
 mv .env.new .env
 printf 'setup: wrote .env, %d workers, %s\n' "$workers" "$($production && echo production || echo development)"
 if $production && [ -z "$smtp_url" ]; then echo 'setup: SMTP_URL is still to be filled in; the stack refuses to start without it'; fi
+if $production && [ -n "$smtp_url" ]; then printf 'setup: e-mail comes from %s (EMAIL_FROM)\n' "${email_from:-nobody yet; set EMAIL_FROM}"; fi
 if $production; then echo 'setup: the first key is ADMIN_API_KEY in .env; make others with it, then take it out'; fi

@@ -5,13 +5,6 @@ failed=()
 output=''
 directory=''
 
-# setting NAME DEFAULT: from the shell, else from .env, else the default.
-setting() {
-  local value=${!1:-}
-  [ -n "$value" ] || value=$(sed -n "s/^$1=//p" .env 2>/dev/null | tail -n 1)
-  printf '%s' "${value:-$2}"
-}
-
 # json NAME…: a field of the JSON on standard input, by its path.
 json() {
   node -e 'let v = JSON.parse(require("fs").readFileSync(0, "utf8")); for (const n of process.argv.slice(1)) v = v?.[n];

@@ -6,8 +6,16 @@ compose() {
   else COMPOSE_DOCKER_CLI_BUILD=1 DOCKER_BUILDKIT=1 docker-compose "$@"; fi
 }
 
+# setting NAME DEFAULT: from the shell, else from .env, else the default.
+setting() {
+  local value=${!1:-}
+  [ -n "$value" ] || value=$(sed -n "s/^$1=//p" .env 2>/dev/null | tail -n 1)
+  printf '%s' "${value:-$2}"
+}
+
+# As compose finds it: the shell's, that of .env, the directory's.
 stack_project() {
-  local name=${COMPOSE_PROJECT_NAME:-$(basename "$PWD")}
+  local name=${COMPOSE_PROJECT_NAME:-$(setting COMPOSE_PROJECT_NAME "$(basename "$PWD")")}
   printf '%s' "${name,,}" | tr -cd 'a-z0-9_-'
 }
 

@@ -82,10 +82,15 @@ export async function workersIn(file: string, run: Run): Promise<number> {
   return (await statesOf((...args) => run(program, [...first, '-f', file, ...args]), run)).length;
 }
 
-/** The health of every worker's container. */
+/** Of containers that were killed or have ended: compose 1.29 lists them, compose 2 does not. */
+const GONE = /^(exited|dead|created)\b/;
+
+/** The health of every worker's container that runs, or is about to again. */
 async function statesOf(compose: (...args: readonly string[]) => Promise<string>, run: Run): Promise<readonly string[]> {
   const ids = linesOf(await compose('ps', '-q', ...NAMED, ELASTIC));
-  return ids.length === 0 ? [] : linesOf(await run('docker', ['inspect', '--format', '{{.State.Health.Status}}', ...ids]));
+  if (ids.length === 0) return [];
+  const states = linesOf(await run('docker', ['inspect', '--format', '{{.State.Status}} {{.State.Health.Status}}', ...ids]));
+  return states.filter((state) => !GONE.test(state)).map((state) => state.slice(state.indexOf(' ') + 1));
 }
 
 function linesOf(text: string): readonly string[] {

@@ -3,7 +3,7 @@ import { brokenServers, serversOf } from './servers.js';
 import type { SettingName, Values } from './settings.js';
 import { SETTINGS } from './settings.js';
 import { DEVELOPMENT_LINK_SECRET } from './settings-people.js';
-import { DEVELOPMENT_WEBHOOK_SECRET } from './settings-server.js';
+import { DEVELOPMENT_SENDER, DEVELOPMENT_WEBHOOK_SECRET } from './settings-server.js';
 
 /** The share of a lease after which a worker gives it up for lost; an attempt must be over by then. */
 const USABLE_SHARE_OF_LEASE = 0.8;
@@ -209,6 +209,9 @@ export function doubts(values: Values, given: readonly SettingName[]): string[] 
   warnings.push(...serverDoubts(values, given));
   if (values.nodeEnv === 'production' && values.publicUrl === null) {
     warnings.push('PUBLIC_URL: is not set, so the links in e-mail name localhost, which no recipient can reach');
+  }
+  if (values.nodeEnv === 'production' && values.smtpUrl !== null && values.emailFrom === DEVELOPMENT_SENDER) {
+    warnings.push(`EMAIL_FROM: is not set, so e-mail comes from ${values.emailFrom}, which relays refuse`);
   }
   return warnings;
 }

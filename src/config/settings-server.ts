@@ -1,6 +1,9 @@
 import { flag, integer, listOf, milliseconds, oneOf, optional, port, text, url, webhookSecret, webhookTarget } from './kind.js';
 import { MODES, setting } from './setting.js';
 
+/** Sender of e-mail where nothing else is set: it goes to the sink. */
+export const DEVELOPMENT_SENDER = 'signalbox@localhost.localdomain';
+
 /** Public, so that a first `npm start` signs webhooks that anyone can check; production refuses it. */
 export const DEVELOPMENT_WEBHOOK_SECRET = 'whsec_c2lnbmFsYm94LWRldmVsb3BtZW50LW9ubHktbm90LWEtc2VjcmV0IQ==';
 
@@ -92,7 +95,7 @@ export const CHANNELS = {
   emailFrom: setting({
     env: 'EMAIL_FROM',
     kind: text('an address such as no-reply@example.org', /^[^\s@<>,;:"']+@[^\s@<>,;:"']+$/),
-    default: 'signalbox@localhost.localdomain',
+    default: DEVELOPMENT_SENDER,
     doc: 'Sender address of e-mail.',
   }),
   emailUnknownPolicy: setting({

@@ -6,7 +6,7 @@ import { makeMongoCopies } from '../adapters/mongo-copies-harness.js';
 import { describeWith, type OwnServer, serverOrSkip, startOwn } from '../support/servers/servers.js';
 import { signalbox } from './capture.js';
 
-const NAMES = ['MONGODB_URI', 'DIRECT_DATABASE_URL', 'DATABASE_URL', 'DATA_DIR'] as const;
+const NAMES = ['MONGODB_URI', 'DIRECT_DATABASE_URL', 'DATABASE_URL', 'DATA_DIR', 'MONGODB_USERNAME', 'MONGODB_PASSWORD'] as const;
 let before: (string | undefined)[];
 beforeEach(() => {
   before = NAMES.map((name) => process.env[name]);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { scale, scaleArguments } from '../../src/cli/scale.js';
+import { scale, scaleArguments, workersIn } from '../../src/cli/scale.js';
 import { signalbox } from './capture.js';
 
 /** How many containers each service is to have, by the arguments of `docker-compose up`. */
@@ -8,12 +8,15 @@ function countsIn(args: readonly string[]): Readonly<Record<string, number>> {
   return Object.fromEntries(pairs.map(([name = '', count]) => [name, Number(count)]));
 }
 
+/** As the engine says it; of one that does not run, the health that it had last. */
+const STATUS: Readonly<Record<string, string>> = { killed: 'exited' };
+
 /** An engine with so many workers in these states, which notes what it was told. */
 function engineWith(states: readonly string[]) {
   const told: string[] = [];
   const run = (program: string, args: readonly string[]): Promise<string> => {
     told.push([program, ...args].join(' '));
-    if (args[0] === 'inspect') return Promise.resolve(`${states.join('\n')}\n`);
+    if (args[0] === 'inspect') return Promise.resolve(states.map((state) => `${STATUS[state] ?? 'running'} ${state}\n`).join(''));
     if (args.includes('ps')) return Promise.resolve(states.map((_state, at) => `id-${at}\n`).join(''));
     return Promise.resolve('2.40.3\n');
   };
@@ -47,6 +50,11 @@ describe('signalbox scale', () => {
     ['one is too many', ['healthy', 'healthy', 'healthy']],
   ])('it fails when %s', async (_case, states) => {
     expect(await scale(2, OPTIONS, engineWith(states).run)).toBe(false);
+  });
+
+  test('one that was killed is none, as compose 2 has it and compose 1.29 has not', async () => {
+    expect(await workersIn('docker-compose.scale.yml', engineWith(['healthy', 'killed', 'starting']).run)).toBe(2);
+    expect(await scale(1, OPTIONS, engineWith(['healthy', 'killed']).run)).toBe(true);
   });
 
   test('what is no number of workers is not understood', async () => {

@@ -185,9 +185,10 @@ describe('Production', () => {
     expect(errors(env).map((line) => line.split(':')[0])).toEqual(['WEBHOOK_SECRET', 'LINK_SECRET', 'SINK', 'CORS_ORIGINS']);
   });
 
-  test('warns of links that no recipient can follow', () => {
-    expect(loadConfig(PRODUCTION).warnings).toEqual([expect.stringMatching(/^PUBLIC_URL: /)]);
-    expect(loadConfig({ ...PRODUCTION, PUBLIC_URL: 'https://notify.example.org/signalbox' }).warnings).toEqual([]);
+  test('warns of links that no recipient can follow, and of a sender whom no relay believes', () => {
+    expect(loadConfig(PRODUCTION).warnings).toEqual([expect.stringMatching(/^PUBLIC_URL: /), expect.stringMatching(/^EMAIL_FROM: /)]);
+    const said = { PUBLIC_URL: 'https://notify.example.org/signalbox', EMAIL_FROM: 'no-reply@example.org' };
+    expect(loadConfig({ ...PRODUCTION, ...said }).warnings).toEqual([]);
   });
 
   test.each(['ftp://x', 'https://x/', 'https://x/?a=b', 'https://x/a/', 'https://u:p@x', 'https://x/#a', "https://x/'", 'x'])(

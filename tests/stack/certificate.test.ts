@@ -25,8 +25,8 @@ describe('docker/nginx/40-certificate.sh', () => {
   const text = (name: string): string => readFileSync(at(name), 'utf8');
 
   /** What it said. */
-  function run(): string {
-    const env = { PATH: process.env['PATH'], TLS_NAME: 'notify.example.org' } as NodeJS.ProcessEnv;
+  function run(name = 'notify.example.org'): string {
+    const env = { PATH: process.env['PATH'], TLS_NAME: name } as NodeJS.ProcessEnv;
     const { status, stdout, stderr } = spawnSync('sh', ['-c', script], { env, encoding: 'utf8' });
     expect([status, stderr]).toEqual([0, '']);
     return stdout;
@@ -53,6 +53,13 @@ describe('docker/nginx/40-certificate.sh', () => {
     copyFileSync(key, at('tls/tls.key'));
     run();
     expect(new X509Certificate(text('tls/tls.crt')).subject).toBe('CN=notify.example.org');
+  });
+
+  it('makes another where the installation has got another name, and keeps that', () => {
+    run('localhost');
+    expect(run()).toContain('a self-signed one for notify.example.org');
+    expect(new X509Certificate(text('tls/tls.crt')).subject).toBe('CN=notify.example.org');
+    expect(run()).toBe('');
   });
 
   it('takes the one that is given, as it is, in the place of its own, and the next that is given', async () => {

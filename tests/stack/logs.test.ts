@@ -91,7 +91,8 @@ describe('Collected logs', () => {
     const at = new Date(Date.now() - daysOld * DAY_MS);
     await utimes(path, at, at);
   };
-  const keep = () => run('sh', ['docker/logs/keep.sh', directory, 'once']);
+  const keep = (days = 30) =>
+    run('sh', ['docker/logs/keep.sh', directory, 'once'], { env: { ...process.env, LOG_KEEP_DAYS: String(days) } });
 
   it('are kept for 30 days, and for longer in one archive a month', async () => {
     await make('signalbox-2020-01-30.jsonl', 32);
@@ -110,6 +111,15 @@ describe('Collected logs', () => {
       './signalbox-2020-01-30.jsonl',
       './signalbox-2020-01-31.jsonl',
     ]);
+  });
+
+  it('are all in the archive of their month, however short they are kept', async () => {
+    const month = new Date().toISOString().slice(0, 7);
+    await make(`signalbox-${month}-01.jsonl`, 9);
+    await make('signalbox-2020-01-01.jsonl', 9);
+    await keep(7);
+    expect((await readdir(directory)).sort()).toEqual(['.kept', 'archive', `signalbox-${month}-01.jsonl`].sort());
+    expect(await readdir(join(directory, 'archive'))).toEqual(['2020-01.tar.gz']);
   });
 
   it('leave the archive as it is, once it is made, and drop it after a year', async () => {

@@ -36,6 +36,11 @@ describe('nginx, as nginx.conf makes it', () => {
     },
   );
 
+  it('forwards for its callers on 443, and asks for itself on 8080, so that whoever is on this machine may read the metrics', async () => {
+    expect((await nginx.ask(443, 'GET', '/')).headers['x-was-forwarded']).toBe('127.0.0.1');
+    for (const path of ['/metrics', '/resources']) expect((await nginx.ask(8080, 'GET', path)).headers['x-was-forwarded']).toBe('nobody');
+  });
+
   it('tells Prometheus by itself, on 9113 alone, how many connections there are', async () => {
     const { status, body } = await nginx.ask(9113, 'GET', '/metrics');
     expect([status, body]).toEqual([200, expect.stringMatching(/^nginx_connections\{state="writing"\} [1-9]\d*$/m)]);

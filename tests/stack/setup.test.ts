@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Installation, installation, RECEIVERS } from './installation.js';
 
@@ -43,6 +43,35 @@ describe('scripts/setup.sh', () => {
     expect(text(ALERTS)).toBe(before);
     expect([...said.matchAll(/^setup: ALERT_SMTP_(\w+) is not written: /gm)].map(([, name]) => name).sort()).toEqual(names.toSorted());
     expect(said).not.toMatch(/changed|password/);
+  });
+
+  describe('where volumes of an earlier stack are there', () => {
+    /** A docker that knows one volume of the project in this directory. */
+    const withVolume = (): Readonly<Record<string, string>> => {
+      const project = basename(here.directory).toLowerCase();
+      mkdirSync(at('bin'));
+      writeFileSync(
+        at('bin/docker'),
+        `#!/bin/sh\n[ "$*" = "volume ls -q --filter label=com.docker.compose.project=${project}" ] && echo ${project}_mongodb-data\nexit 0\n`,
+      );
+      chmodSync(at('bin/docker'), 0o755);
+      return { PATH: `${at('bin')}:${process.env['PATH']}`, ...RECEIVERS };
+    };
+
+    it('refuses to make another for production, before it writes anything, and says what to do', () => {
+      const env = withVolume();
+      const { status, said } = here.run(PRODUCTION, env);
+      expect([status, said]).toEqual([
+        2,
+        expect.stringMatching(/^setup: volumes of a stack .*_mongodb-data.* down --volumes.*--keep-volumes\n$/),
+      ]);
+      expect([existsSync(at('.env')), existsSync(at('docker/alertmanager/production'))]).toEqual([false, false]);
+      expect(here.run([...PRODUCTION, '--keep-volumes'], env).status).toBe(0);
+    });
+
+    it('makes one for a laptop, which has the same passwords as ever', () => {
+      expect(here.run([], withVolume()).status).toBe(0);
+    });
   });
 
   describe('--receivers', () => {

@@ -4,12 +4,22 @@ import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
+import { SETTINGS } from '../../src/config/settings.js';
 import { readSettings } from '../../src/config.js';
 import { type Installation, installation, RECEIVERS } from './installation.js';
 
 /** What the services are made of. */
 const BASES = ['docker/compose.base.yml', 'docker/compose.watch.yml'];
 const FILES = [...BASES, 'docker-compose.yml', 'docker-compose.scale.yml', 'docker-compose.replica-set.yml'];
+
+/** What the compose files decide: which stores, ports and roles there are, the sink; and what drills alone set. */
+const OF_THE_STACK = new Set(
+  [
+    ['SERVER_PORT', 'HOST', 'HEALTH_CHECK_ENABLED', 'HEALTH_CHECK_PORT', 'ROLE', 'WORKER_ID', 'WORKER_RESTARTS'],
+    ['DATA_DIR', 'DATABASE_URL', 'DIRECT_DATABASE_URL', 'STORE_DRIVER', 'QUEUE_DRIVER', 'REDIS_HOST', 'REDIS_PORT'],
+    ['SINK_SMTP_PORT', 'SINK_KEEP', 'FAILPOINT'],
+  ].flat(),
+);
 
 let here: Installation;
 beforeEach(() => {
@@ -51,8 +61,21 @@ describe('the compose files', () => {
     expect(readFileSync('nginx.conf', 'utf8')).toMatch(/location \/sink \{\s+proxy_pass \$sink;/);
   });
 
+  test('whoever talks to MongoDB has a way to one that is not in the stack', () => {
+    const { services } = parse(readFileSync('docker/compose.base.yml', 'utf8'), { merge: true });
+    for (const name of ['migrate', 'api', 'worker']) expect(networksOf(services[name])).toContain('watch');
+  });
+
   test.each(['Dockerfile.api', 'Dockerfile.worker'])('%s is in the root, too', (name) => {
     expect(readFileSync(name, 'utf8')).toBe(readFileSync(join('docker', name), 'utf8'));
+  });
+
+  test('every setting that has an effect is handed on, but those that make the stack what it is', () => {
+    const handed = Object.keys(parse(readFileSync('docker/compose.base.yml', 'utf8'), { merge: true })['x-signalbox-environment']);
+    const missing = Object.values(SETTINGS).flatMap(({ env, live }) =>
+      live && !handed.includes(env) && !OF_THE_STACK.has(env) ? [env] : [],
+    );
+    expect(missing).toEqual([]);
   });
 
   test('both images have the same steps up to their last stage, so that they share layers', () => {
@@ -132,6 +155,8 @@ describe('scripts/setup.sh', () => {
     };
     expect(readSettings({ ...env, ...added }).errors).toEqual([]);
     expect(env).toMatchObject({ NODE_ENV: 'production', SINKS: '0', PUBLIC_ADDRESS: '0.0.0.0', TLS_NAME: 'n.example.org' });
+    expect(env['EMAIL_FROM']).toBe('no-reply@n.example.org');
+    expect(setup(...args, '--force', '--email-from', 'post@example.org')['EMAIL_FROM']).toBe('post@example.org');
   });
 
   test('for a laptop keeps the logins of the checklist, and generates the rest', () => {
@@ -162,3 +187,7 @@ describe('scripts/setup.sh', () => {
     expect(parseEnv(readFileSync(join(here.directory, '.env'), 'utf8'))).toEqual(before);
   });
 });
+
+function networksOf({ networks }: { readonly networks: readonly string[] | Readonly<Record<string, unknown>> }): readonly string[] {
+  return Array.isArray(networks) ? networks : Object.keys(networks);
+}

@@ -37,12 +37,16 @@ export const STRICT: Moves = [
   ['burst=400', 'burst=1'],
 ];
 
-/** In front of an API that answers everything but `REFUSED` with 200 and the word `reached`. */
+/**
+ * In front of an API that answers everything but `REFUSED` with 200 and the word `reached`, and says in `x-was-forwarded` for whom it
+ * was asked.
+ */
 export async function startBalancer(changes: Moves = []): Promise<Balancer> {
   await ensureInstalled('nginx');
   const directory = await mkdtemp(join(tmpdir(), 'signalbox-nginx-'));
   const api = createServer((incoming, answer) =>
     incoming.resume().on('end', () => {
+      answer.setHeader('x-was-forwarded', incoming.headers['x-forwarded-for'] ?? 'nobody');
       if (incoming.url === REFUSED.path) answer.writeHead(REFUSED.status, REFUSED.headers).end(REFUSED.body);
       else answer.end('reached');
     }),
@@ -101,6 +105,7 @@ function movedTo(
     ['listen 8080;', `listen 127.0.0.1:${ports[8080]};`],
     ['listen 9113;', `listen 127.0.0.1:${ports[9113]};`],
     ['127.0.0.1:8081', `127.0.0.1:${probe}`],
+    ['8080 "";', `${ports[8080]} "";`],
     ['^443/', `^${ports[443]}/`],
     ['443 $binary_remote_addr', `${ports[443]} $binary_remote_addr`],
     ['80 $binary_remote_addr', `${ports[80]} $binary_remote_addr`],
