@@ -18,6 +18,8 @@ export interface Surroundings {
 
 const SERVERS_FILE = 'data/servers.env';
 
+const SIGN_IN: readonly string[] = ['MONGODB', 'RABBITMQ', 'REDIS'].flatMap((server) => [`${server}_USERNAME`, `${server}_PASSWORD`]);
+
 const NO_SERVERS = `the processes of a cluster share MongoDB and RabbitMQ, and neither the environment nor .env names them:
   set MONGODB_URI and RABBITMQ_URL (and REDIS_URL), e.g. in .env, or
   start some of your own with npm run servers, which writes ${SERVERS_FILE}`;
@@ -34,8 +36,11 @@ export function surroundings(directory: string, environment: Environment = readE
   if (serversOf(named.values).mongodb !== null) return { variables: own, values: named.values, origin: 'the environment' };
   const file = serversFile(directory);
   if (file === null) throw new ClusterError(NO_SERVERS, 2);
+  // What .env says of signing in is about other servers than these: those of the compose stack, say.
+  // Set to nothing and not left out: the children would read .env themselves.
+  const strange = Object.fromEntries(SIGN_IN.filter((name) => environment.fromFile.has(name)).map((name) => [name, '']));
   const set = Object.entries(own).filter(([, value]) => value !== undefined && value.trim() !== '');
-  const variables = { ...file, ...Object.fromEntries(set) };
+  const variables = { ...file, ...Object.fromEntries(set), ...strange };
   const { values, errors } = readSettings({ ...variables, ROLE: 'all' });
   if (errors.length > 0) throw new ClusterError([`with the servers of ${SERVERS_FILE}:`, ...errors].join('\n'), 2);
   if (serversOf(values).mongodb === null) throw new ClusterError(NO_SERVERS, 2);

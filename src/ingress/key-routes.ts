@@ -65,7 +65,10 @@ export function keyRoutes(deps: Deps): Router {
     const { tenant, overlapSeconds, expiresInDays } = parse(rotateRequest, request.body ?? {});
     const old = await find(keys, request, tenantFor(request, tenant));
     const { name, scopes } = old;
-    const made = await make(deps, request, { name, scopes, tenant: old.tenant, livesMs: daysMs(expiresInDays), replaces: old.id });
+    // Where nobody says otherwise it lives as long as the old one was to: rotating makes no key for ever of one that ends by itself.
+    const own = old.endsAt === null || old.endedBy !== null ? null : old.endsAt - old.createdAt;
+    const livesMs = daysMs(expiresInDays) ?? own;
+    const made = await make(deps, request, { name, scopes, tenant: old.tenant, livesMs, replaces: old.id });
     // The new one is there before the old one's end is set: a crash between the two leaves one too many, never none.
     const ended = await keys.end(old, overlapSeconds * 1000, callerOf(request).principal);
     ring.forget(old.id);

@@ -37,4 +37,12 @@ describe('What a server of MongoDB’s protocol says', () => {
     expect([isDuplicate(error), isPassing(error)]).toEqual([false, false]);
     expect(translated(error)).toMatchObject({ code: 'store-unavailable' });
   });
+
+  it('is told for what it is where the sign-in is refused', () => {
+    const error = new mongo.MongoServerError({ code: 18, message: 'Authentication failed.' });
+    expect(translated(error)).toMatchObject({
+      code: 'store-unavailable',
+      message: 'MongoDB refuses the user or the password it is given.',
+    });
+  });
 });

@@ -64,6 +64,17 @@ describe('Where the servers of a cluster come from', () => {
     expect(found).toMatchObject({ origin: 'data/servers.env', values: { mongodbUri: 'mongodb://127.0.0.1:1/x', logLevel: 'warn' } });
   });
 
+  test('those of npm run servers are not asked with the user and the password that .env has for others', () => {
+    const variables = { MONGODB_USERNAME: 'signalbox', MONGODB_PASSWORD: 'of the stack', REDIS_PASSWORD: 'set here' };
+    const fromFile = new Set(['MONGODB_USERNAME', 'MONGODB_PASSWORD']);
+    const found = surroundings(directory, { variables, fromFile, inFile: [...fromFile] });
+    expect(found.variables['REDIS_PASSWORD']).toBe('set here');
+    expect([found.variables['MONGODB_USERNAME'], found.variables['MONGODB_PASSWORD']]).toEqual(['', '']);
+    expect(surroundings(directory, { variables: { ...variables, ...named }, fromFile, inFile: [] }).values.mongodbUsername).toBe(
+      'signalbox',
+    );
+  });
+
   test('a wrong setting is refused with exit code 2, whoever set it', () => {
     expect(() => around({ ...named, NUM_WORKERS: 'x' })).toThrow(
       expect.objectContaining({ exitCode: 2, message: expect.stringContaining('NUM_WORKERS') }),

@@ -28,6 +28,17 @@ describe('A rotation', () => {
     expect([first.status, again.status, again.body.notificationId]).toEqual([202, 200, first.body.notificationId]);
   });
 
+  it('of a key that ends by itself makes one that lives as long, unless told otherwise', async () => {
+    const create = { tenant: 'shop', name: 'guest', scopes: ['read'], expiresInDays: 2 };
+    const old = (await app.send<Made & Json>('POST', '/api/v1/keys', create, bearer(ADMIN))).body;
+    const lives = (made: Json): number => (Date.parse(String(made['endsAt'])) - Date.parse(String(made['createdAt']))) / 86_400_000;
+    expect(lives(old)).toBe(2);
+    expect(lives((await rotate(old.keyId, { overlapSeconds: 60 })).body)).toBe(2);
+    expect(lives((await rotate(old.keyId, { overlapSeconds: 60, expiresInDays: 5 })).body)).toBe(5);
+    const forEver = await keyOf(app, 'shop');
+    expect((await rotate(forEver.keyId, {})).body['endsAt']).toBeNull();
+  });
+
   it('without overlap ends the old one at once, in the process that was asked', async () => {
     const old = await keyOf(app, 'shop');
     expect(await status(old.key)).toBe(200);

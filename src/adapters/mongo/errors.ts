@@ -19,6 +19,8 @@ const OUT_OF_DISK_SPACE = 14_031;
  */
 const REFUSED: ReadonlySet<unknown> = new Set([2, 9, 14, 22, 52, 53, 57, 121, 10_334, 17_419, 17_420]);
 
+const SIGN_IN_REFUSED = 18;
+
 export function isDuplicate(error: unknown): boolean {
   return error instanceof MongoError && (error.code === DUPLICATE || CONSTRAINT.test(error.message));
 }
@@ -39,6 +41,7 @@ export function translated(error: unknown): unknown {
   if (error.code === OUT_OF_DISK_SPACE || /no space left on device|could not extend file/i.test(error.message)) {
     return new SignalboxError('store-full', 'MongoDB has no room left.', { cause: error });
   }
+  if (error.code === SIGN_IN_REFUSED) return unavailable('MongoDB refuses the user or the password it is given.', error);
   return unavailable(`MongoDB does not answer as it should (${error.name}).`, error);
 }
 
