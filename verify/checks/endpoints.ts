@@ -161,6 +161,10 @@ async function preferences(world: World): Promise<string> {
   return 'channels, categories, quiet hours and zone come back as put; stale If-Match 412, unknown zone 400';
 }
 
+async function burst(world: World): Promise<Finding> {
+  return { seen: await headersAndPolicy(world), open: 'limits of a tenant and of an address: npm test -- tests/e2e/identity' };
+}
+
 async function headersAndPolicy(world: World): Promise<string> {
   const { status, headers } = await world.call(NOTIFICATIONS);
   hold(status === 200 || status === 429, 'the list', status);
@@ -227,7 +231,7 @@ export const ENDPOINTS: readonly Check[] = [
   { id: 'API-08', run: postNotification },
   { id: 'API-09', run: readNotification },
   { id: 'API-10', run: preferences },
-  { id: 'API-21', run: headersAndPolicy },
+  { id: 'API-21', run: burst },
   { id: 'API-22', run: corsAndHeaders },
   { id: 'SEC-05', run: guarded },
 ];

@@ -1,36 +1,15 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Check, hold, same } from '../check.js';
+import { type Check, type Finding, hold, same } from '../check.js';
 import { accept, reaches } from '../notify.js';
-import { workersHealth } from '../reading.js';
-import { askGrafana, filledIn, prometheus, query, ruleGroups } from '../watching.js';
+import { askGrafana, filledIn, grafanaSays, prometheus, query, ruleGroups } from '../watching.js';
 import type { World } from '../world.js';
 import { fileIn, queriesOf } from './files.js';
+import { binds, scaling } from './stack.js';
+import { targets } from './targets.js';
 
 const ON = { on: ['compose'], elsewhere: 'about Prometheus, Alertmanager and Grafana: measured with --target compose' } as const;
 const DATA_WITHIN_MS = 60_000;
-
-interface Target {
-  readonly labels: Readonly<Record<string, string>>;
-  readonly health: string;
-  readonly scrapeUrl: string;
-}
-
-/** Every target must be up, and every worker one. */
-async function targets(world: World): Promise<string> {
-  const { body } = await world.expect<{ data: { activeTargets: readonly Target[] } }>(200, `${prometheus(world)}/api/v1/targets`);
-  const { activeTargets: all } = body.data;
-  hold(all.length > 0, 'targets', body);
-  same(
-    all.filter(({ health }) => health !== 'up').map(({ scrapeUrl, health }) => `${scrapeUrl} ${health}`),
-    [],
-    'targets that are not up',
-  );
-  const workers = (await workersHealth(world)).length;
-  const scraped = all.filter(({ labels }) => /worker/.test(labels['job'] ?? '')).length;
-  same(scraped, workers, 'workers that are scraped');
-  return `${all.length} targets up, ${scraped} workers among them`;
-}
 
 async function reload(world: World): Promise<string> {
   const seen = await targets(world);
@@ -39,7 +18,7 @@ async function reload(world: World): Promise<string> {
     'Prometheus to be ready after the reload',
     async () => (await world.call(`${prometheus(world)}/-/ready`)).status === 200,
   );
-  return `${seen}; POST /-/reload is 200`;
+  return `${seen}; POST /-/reload is 200; ${await binds(world)}`;
 }
 
 /** Prometheus itself must see two scrapes that differ. */
@@ -54,6 +33,7 @@ export async function collected(world: World): Promise<string> {
 }
 
 interface Dashboards {
+  readonly uid?: string;
   readonly panels?: Parameters<typeof queriesOf>[0];
   readonly templating?: { readonly list?: readonly { readonly name: string }[] };
 }
@@ -65,6 +45,12 @@ async function dashboards(world: World): Promise<string> {
   await reaches(world, await accept(world), 'delivered');
   const importable = JSON.parse(fileIn(world, 'grafana-dashboard.json')) as Dashboards;
   const provisioned = provisionedIn(world);
+  const there = new Set(body.map(({ uid }) => uid));
+  same(
+    provisioned.map(({ uid = 'without uid' }) => uid).filter((uid) => !there.has(uid)),
+    [],
+    'dashboards in files that Grafana has not taken',
+  );
   const queries = [importable, ...provisioned].flatMap(({ panels = [] }) => queriesOf(panels));
   hold(queries.length > 0, 'queries', queries.length);
   const empty: string[] = [];
@@ -86,6 +72,26 @@ function provisionedIn(world: World): readonly Dashboards[] {
   const folder = join(world.root, 'grafana');
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.json'));
   return files.map((name) => JSON.parse(fileIn(world, join('grafana', name))) as Dashboards);
+}
+
+const RULE = 'signalbox-prometheus-silent';
+
+/** Prometheus' rules, and the one that is Grafana's. */
+async function bothAlert(world: World): Promise<Finding> {
+  const seen = await alerting(world);
+  hold(
+    fileIn(world, 'grafana/provisioning/alerting/signalbox.yml').includes(`uid: ${RULE}`),
+    `the rule ${RULE} among what is provisioned`,
+    'none',
+  );
+  const { status, body } = await grafanaSays<readonly { readonly uid: string }[]>(world, '/api/v1/provisioning/alert-rules');
+  if (status !== 200) return { seen, open: `whether Grafana has taken its rule: asked for its rules it says ${status}` };
+  same(
+    body.map(({ uid }) => uid).filter((uid) => uid === RULE),
+    [RULE],
+    'the rule in Grafana',
+  );
+  return { seen: `${seen}; Grafana has ${body.length} rules, ${RULE} among them` };
 }
 
 async function alerting(world: World): Promise<string> {
@@ -115,10 +121,10 @@ async function alerting(world: World): Promise<string> {
 /** What watches the stack. */
 export const MONITORING: readonly Check[] = [
   { id: 'API-23', ...ON, run: reload },
-  { id: 'MET-17', ...ON, run: targets },
-  { id: 'X-27', ...ON, run: targets },
+  { id: 'MET-17', ...ON, disturbs: true, withinMs: 420_000, run: scaling },
+  { id: 'X-27', ...ON, disturbs: true, withinMs: 420_000, run: scaling },
   { id: 'X-29', ...ON, run: reload },
   { id: 'X-44', ...ON, run: alerting },
   { id: 'DSH-01', ...ON, withinMs: 300_000, run: dashboards },
-  { id: 'ALR-20', ...ON, run: alerting },
+  { id: 'ALR-20', ...ON, run: bothAlert },
 ];

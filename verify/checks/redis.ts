@@ -22,7 +22,14 @@ async function policy(world: World): Promise<string> {
   hold(/noeviction/.test(evicts), 'noeviction', evicts);
   const aof = await asked(world, 'CONFIG GET appendonly');
   hold(/\byes\b/.test(aof), 'an append-only file', aof);
-  return 'noeviction, appendonly yes';
+  const fsync = await asked(world, 'CONFIG GET appendfsync');
+  hold(/\balways\b/.test(fsync), 'every write on the disk before it is answered', fsync);
+  return 'noeviction, appendonly yes, appendfsync always';
+}
+
+async function policyAlone(world: World): Promise<Finding> {
+  const open = 'that production refuses another one at start, and answers 507 when it is full: npm test -- tests/adapters/redis';
+  return { seen: await policy(world), open };
 }
 
 /** `name:value` of an answer to INFO. */
@@ -49,6 +56,6 @@ async function provisioned(world: World): Promise<Finding> {
 /** What the stack’s Redis says of itself. */
 export const REDIS: readonly Check[] = [
   { id: 'ENV-10', ...ON, run: memory },
-  { id: 'X-19', ...ON, run: policy },
+  { id: 'X-19', ...ON, run: policyAlone },
   { id: 'INF-01', ...ON, run: provisioned },
 ];

@@ -1,4 +1,5 @@
-import { type Check, hold, same, Unmeasured } from '../check.js';
+import { type Check, type Finding, hold, same, Unmeasured } from '../check.js';
+import { containers, serviceOf } from '../containers.js';
 import { acceptMany, allReach } from '../notify.js';
 import type { World } from '../world.js';
 
@@ -79,13 +80,19 @@ async function depth(world: World): Promise<string> {
   return `.messages of ${GROUP}: ${queue.messages}`;
 }
 
-async function authenticated(world: World): Promise<string> {
+async function authenticated(world: World): Promise<Finding> {
   const { management } = world.site;
   if (management === null) throw new Unmeasured('the management of this RabbitMQ is not known');
   same((await world.call(`${management.url}/api/overview`)).status, 401, 'the management without a name');
   const { status } = await world.call(`${management.url}/api/overview`, { headers: { authorization: `Basic ${btoa('nobody:nothing')}` } });
   same(status, 401, 'the management with a wrong password');
-  return sharedQueue(world);
+  const seen = await sharedQueue(world);
+  const backups = 'backups of its data, which are not built';
+  if (world.site.compose === null) return { seen, open: `where its data are kept (measured with --target compose), and ${backups}` };
+  const mounts = (await containers(world)).find((one) => serviceOf(one) === 'rabbitmq')?.Mounts ?? [];
+  const kept = mounts.find(({ Type, Destination }) => Type === 'volume' && Destination === '/var/lib/rabbitmq');
+  hold(kept !== undefined, 'a volume at /var/lib/rabbitmq', mounts);
+  return { seen: `${seen}; its data are in the volume ${kept.Name}`, open: backups };
 }
 
 /** What RabbitMQ itself says. */
