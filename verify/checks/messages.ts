@@ -1,4 +1,5 @@
 import { type Check, hold, same } from '../check.js';
+import { compose } from '../containers.js';
 import { type Accepted, BEAT_MS, history, message, PARTITIONS, post, STREAM, stored, type View } from '../message.js';
 import { fresh } from '../notify.js';
 import type { World } from '../world.js';
@@ -97,7 +98,11 @@ async function owners(world: World): Promise<string> {
   });
   hold(view.partitions >= PARTITIONS, `at least ${PARTITIONS} partitions`, view.partitions);
   const names = new Set(view.depth.map(({ owner }) => owner));
-  return `${view.depth.length} partitions, owned by ${names.size} processes`;
+  const lines = world.site.compose === null ? await world.site.logs() : (await compose(world, ['logs', '--no-color'])).stdout.split('\n');
+  const started = new Set(lines.flatMap((line) => /Worker started for partition (\d+)/.exec(line)?.[1] ?? []));
+  const missing = Array.from({ length: PARTITIONS }, (_, partition) => String(partition)).filter((partition) => !started.has(partition));
+  same(missing, [], 'partitions without a line "Worker started for partition N"');
+  return `${view.depth.length} partitions, owned by ${names.size} processes; "Worker started for partition N" for ${started.size}`;
 }
 
 async function partitionOf(world: World): Promise<string> {
