@@ -1,7 +1,26 @@
+import { EventEmitter } from 'node:events';
 import { expect, test } from '@jest/globals';
-import { DatabaseConnectionPool } from '../../src/adapters/mongo/pool.js';
+import type { mongo } from 'mongoose';
+import { connectionsOf, DatabaseConnectionPool } from '../../src/adapters/mongo/pool.js';
 import { describeWith, serverOrSkip } from '../support/servers/servers.js';
 import { databaseOn, optionsFor } from './mongo-harness.js';
+
+test('a connection counts while it stands, also where the driver never says that one which was begun has ended', () => {
+  const client = new EventEmitter();
+  const standing = connectionsOf(client as unknown as mongo.MongoClient);
+  const tell = (name: string, connectionId: number): void => void client.emit(name, { address: 'db:27017', connectionId });
+  tell('connectionCreated', 1);
+  tell('connectionReady', 1);
+  expect(standing()).toBe(1);
+  // Its pool was cleared while it came about.
+  tell('connectionCreated', 2);
+  // It failed.
+  tell('connectionCreated', 3);
+  tell('connectionClosed', 3);
+  expect(standing()).toBe(1);
+  tell('connectionClosed', 1);
+  expect(standing()).toBe(0);
+});
 
 describeWith(await serverOrSkip('mongodb'), 'DatabaseConnectionPool', (server) => {
   const open = (budget: number, processes: number) =>

@@ -42,7 +42,7 @@ export class DatabaseConnectionPool {
   readonly #limit: LimitFunction;
   readonly #client: mongo.MongoClient;
   readonly #connection: Connection;
-  #opened = 0;
+  readonly #standing: () => number;
   #closing = false;
 
   /** Rejects with `store-unavailable` when no server answers. */
@@ -77,6 +77,7 @@ export class DatabaseConnectionPool {
       writeConcern: { w: 'majority', journal: true },
       ignoreUndefined: true,
     });
+    this.#standing = connectionsOf(this.#client);
     this.#connection = mongoose.createConnection();
     this.#watch();
   }
@@ -113,9 +114,9 @@ export class DatabaseConnectionPool {
     this.#limit.concurrency = shareOf(this.#options.budget, processes);
   }
 
-  /** `open`: those of commands and the heartbeat's. `limit`: how many commands may run at a time. */
+  /** `open`: those of commands; the heartbeat's is one more. `limit`: how many commands may run at a time. */
   connections(): { open: number; inUse: number; limit: number } {
-    return { open: this.#opened, inUse: this.#limit.activeCount, limit: this.#limit.concurrency };
+    return { open: this.#standing(), inUse: this.#limit.activeCount, limit: this.#limit.concurrency };
   }
 
   /** Twice is fine. */
@@ -147,12 +148,6 @@ export class DatabaseConnectionPool {
       state = next;
       onConnection(event, detail);
     };
-    this.#client.on('connectionCreated', () => {
-      this.#opened += 1;
-    });
-    this.#client.on('connectionClosed', () => {
-      this.#opened -= 1;
-    });
     this.#client.on('topologyDescriptionChanged', ({ newDescription }) => {
       const servers = [...newDescription.servers.values()];
       const there = servers.find((server) => server.isWritable);
@@ -160,6 +155,21 @@ export class DatabaseConnectionPool {
       else turn('away', servers.map((server) => `${server.address}: ${server.error?.message ?? server.type}`).join('; '));
     });
   }
+}
+
+/**
+ * How many connections of a client stand. They are not counted from when they are created: of one that comes about while the pool is
+ * being cleared the driver never says that it was closed.
+ */
+export function connectionsOf(client: Pick<mongo.MongoClient, 'on'>): () => number {
+  const standing = new Set<string>();
+  client.on('connectionReady', ({ address, connectionId }) => {
+    standing.add(`${address} ${connectionId}`);
+  });
+  client.on('connectionClosed', ({ address, connectionId }) => {
+    standing.delete(`${address} ${connectionId}`);
+  });
+  return () => standing.size;
 }
 
 /** Commands at a time of one process among so many. */
