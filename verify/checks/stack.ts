@@ -134,10 +134,10 @@ export async function scaling(world: World): Promise<string> {
   );
   const ids = await Promise.all(more.map(async (url) => (await workerHealth(world, url)).worker.workerId));
   same(new Set(ids).size, ids.length, 'distinct workerIds');
-  const out = await targetsSoon(world, BACK_MS);
+  const out = await targetsSoon(world, more.length, BACK_MS);
   await to(elastic);
   await world.until(`${before.length} workers to answer`, async () => (await workersNow()).length === before.length, BACK_MS);
-  const back = await targetsSoon(world, BACK_MS);
+  const back = await targetsSoon(world, before.length, BACK_MS);
   return `${before.length} workers, then ${more.length} with ids of their own (${out}), then ${before.length} (${back})`;
 }
 

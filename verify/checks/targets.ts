@@ -9,8 +9,8 @@ interface Target {
   readonly scrapeUrl: string;
 }
 
-/** What Prometheus scrapes: every target must be up, and every worker that there is now one of them. */
-export async function targets(world: World): Promise<string> {
+/** What Prometheus scrapes: every target must be up, and every worker one of them. @param workers as many as the site began with, unless given */
+export async function targets(world: World, workers?: number): Promise<string> {
   const { body } = await world.expect<{ data: { activeTargets: readonly Target[] } }>(200, `${prometheus(world)}/api/v1/targets`);
   const { activeTargets: all } = body.data;
   hold(all.length > 0, 'targets', body);
@@ -19,13 +19,12 @@ export async function targets(world: World): Promise<string> {
     [],
     'targets that are not up',
   );
-  const workers = (await workersHealth(world)).length;
   const scraped = all.filter(({ labels }) => /worker/.test(labels['job'] ?? '')).length;
-  same(scraped, workers, 'workers that are scraped');
+  same(scraped, workers ?? (await workersHealth(world)).length, 'workers that are scraped');
   return `${all.length} targets up, ${scraped} workers among them`;
 }
 
 /** As it is soon: who comes is found, and who goes is forgotten. */
-export function targetsSoon(world: World, withinMs: number): Promise<string> {
-  return world.until('Prometheus to scrape every worker, and no other', () => targets(world).catch(() => null), withinMs);
+export function targetsSoon(world: World, workers: number, withinMs: number): Promise<string> {
+  return world.until(`Prometheus to scrape ${workers} workers, and no other`, () => targets(world, workers).catch(() => null), withinMs);
 }
