@@ -140,10 +140,11 @@ function instrumentsOf(registry: Registry) {
 }
 
 /** A counter that appears with its first event has not risen, for whoever asks by how much it rose. */
-function beginAtNothing({ settled, attempts, retries }: Instruments, channel: string): void {
+function beginAtNothing({ settled, attempts, retries, latency, lateness }: Instruments, channel: string): void {
   for (const status of ['delivered', 'dead', 'held']) settled.inc({ channel, status }, 0);
   for (const result of ['delivered', 'retry', 'dead']) attempts.inc({ channel, result }, 0);
   retries.inc({ channel }, 0);
+  for (const histogram of [latency, lateness]) histogram.zero({ channel });
 }
 
 /** The way of work: accepted, woken, claimed, attempted, settled. */

@@ -144,6 +144,7 @@ async function diagnosis(world: World): Promise<string> {
 }
 
 async function duplicates(world: World): Promise<string> {
+  await reaches(world, await accept(world), 'delivered');
   const { stdout } = await world.succeed(['npm', 'run', '--silent', 'verify:duplicates', '--', '--url', world.site.front, '--json'], {
     withinMs: 100_000,
   });
