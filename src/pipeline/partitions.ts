@@ -115,6 +115,8 @@ class OwnPartitions implements Partitions {
       heard(fleet);
       await this.#balance(fleet);
     } catch (error) {
+      // Perhaps its server has come back with nothing.
+      this.#prepared = false;
       watch({ kind: 'trouble', where: 'stream.beat', error });
     }
     return settings.beatMs;

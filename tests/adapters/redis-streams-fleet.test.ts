@@ -3,6 +3,7 @@ import { Redis as Client } from 'ioredis';
 import { SignalboxError } from '../../src/errors.js';
 import { partitionOf } from '../../src/ports/partition.js';
 import type { StreamDraft } from '../../src/ports/stream.js';
+import { eventually } from '../support/app.js';
 import { type OwnServer, startOwn } from '../support/servers/own.js';
 import { Fleet, firstHandled } from './redis-streams-stage.js';
 
@@ -167,6 +168,17 @@ describe('Owners of a stream on Redis', () => {
     await member.streams.control.pause(false);
     await fleet.until(() => fleet.handled.length === 20);
     allInOrder(20);
+  });
+
+  test('go on when the server comes back with nothing, behind all that was before', async () => {
+    const member = await fleet.join('w1');
+    await fleet.until(() => member.owns.size === 16);
+    const [before] = await member.streams.log.append(drafts(0, 1));
+    await fleet.until(() => fleet.handled.length === 1);
+    await admin.flushall();
+    const after = await eventually(async () => (await member.streams.log.append(drafts(1, 2)).catch(() => []))[0]?.order ?? null);
+    await fleet.until(() => fleet.handled.some(({ id }) => id === 'm00001'));
+    expect([after, before?.order].sort()).toEqual([before?.order, after]);
   });
 
   test('keep the order of every key while the number of partitions grows under load', async () => {

@@ -35,7 +35,7 @@ export class KnownIds {
 
   async find(tenant: string, id: string): Promise<Found | null> {
     const { client } = this.#scripts;
-    const partitions = this.#layouts.inUse((await this.#layouts.now()).known);
+    const partitions = this.#layouts.inUse((await this.#layouts.learn()).known);
     // Whoever asks knows no key, so every partition is asked whether it remembers the id: one round trip for all of them.
     const marks = await Promise.all(partitions.map((names) => this.#scripts.ask(() => client.get(names.dedupe(id)))));
     for (const [n, names] of partitions.entries()) {

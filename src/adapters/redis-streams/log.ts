@@ -79,14 +79,17 @@ export class RedisStreamLog implements StreamLog {
     return this.#arrivals.next(partition, maxMs, signal);
   }
 
-  async waits(key: StreamKey): Promise<boolean> {
-    const { known } = await this.#layouts.now();
-    const answers = await Promise.all(
-      this.#layouts
-        .places(key.key, known)
-        .map(({ stream, parked }) => this.#scripts.run<number>('waits', [stream, parked], [GROUP, laneOf(key), LOOKED_AT])),
-    );
-    return answers.includes(1);
+  waits(key: StreamKey): Promise<boolean> {
+    return this.#layouts.under(async ({ known }) => {
+      const answers = await Promise.all(
+        this.#layouts
+          .places(key.key, known)
+          .map(({ stream, parked, layout }) =>
+            this.#scripts.run<number | null>('waits', [stream, parked, layout], [GROUP, laneOf(key), LOOKED_AT, known.epoch]),
+          ),
+      );
+      return answers.includes(null) ? null : answers.includes(1);
+    });
   }
 
   find(tenant: string, id: string): Promise<Pick<StreamEntry, 'key' | 'appendedAt'> | null> {
@@ -104,7 +107,8 @@ export class RedisStreamLog implements StreamLog {
   }
 
   async depth(): Promise<readonly PartitionDepth[]> {
-    const partitions = this.#layouts.inUse((await this.#layouts.now()).known);
+    // Asked anew: a process that only accepts hears of a change of partitions from nobody.
+    const partitions = this.#layouts.inUse((await this.#layouts.learn()).known);
     const looks = await Promise.all(partitions.map((names) => look(this.#scripts, names)));
     return looks.map(([length, lag, pending, parked, oldestMs], partition) => ({ partition, length, lag, pending, parked, oldestMs }));
   }

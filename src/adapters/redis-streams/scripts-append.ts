@@ -86,10 +86,11 @@ redis.call('SET', KEYS[7], epoch .. ' ' .. major .. '-' .. minor .. ' ' .. ARGV[
 if due == 'inf' then
   local clock = redis.call('TIME')
   redis.call('ZADD', KEYS[3], clock[1] * 1000 + math.floor(clock[2] / 1000), ARGV[3])
-  local about = cjson.decode(redis.call('HGET', KEYS[4], ARGV[3]))
-  about.attempts = 0
-  about.deliveries = 0
-  redis.call('HSET', KEYS[4], ARGV[3], cjson.encode(about))
 end
+-- What is known of the lane is of its head, which this may be now.
+local about = cjson.decode(redis.call('HGET', KEYS[4], ARGV[3]))
+about.attempts = 0
+about.deliveries = 0
+redis.call('HSET', KEYS[4], ARGV[3], cjson.encode(about))
 return 1
 `;

@@ -16,11 +16,13 @@ end
 
 /**
  * Whether anything of a lane is not settled.
- * KEYS     1: the partition's stream, 2: parked lanes
- * ARGV     1: the group, 2: lane, 3: how many entries are looked at; where there are more, the answer is yes
- * returns  1 or 0
+ * KEYS     1: the partition's stream, 2: parked lanes, 3: its layout
+ * ARGV     1: the group, 2: lane, 3: how many entries are looked at; where there are more, the answer is yes; 4: the epoch that the
+ *          caller knows
+ * returns  nil: the epoch is another; else 1 or 0
  */
 export const WAITS = `${FIRST_OPEN}
+if redis.call('HGET', KEYS[3], 'epoch') ~= ARGV[4] then return nil end
 if redis.call('ZSCORE', KEYS[2], ARGV[2]) then return 1 end
 local from = firstOpen(KEYS[1], ARGV[1])
 local open = redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', ARGV[3])

@@ -30,6 +30,13 @@ const SCRIPTS = {
 } as const;
 
 type ScriptName = keyof typeof SCRIPTS;
+
+/**
+ * What a server that is full still lets through: all by which it becomes less full, leases and dead letters among it, though each writes
+ * a little. Without it nobody could settle anything, and it would stay full. What brings something in is refused.
+ */
+const WHEN_FULL = '#!lua flags=allow-oom';
+const BRINGS_IN: ReadonlySet<string> = new Set(['append', 'bringBack'] satisfies ScriptName[]);
 type Run = (keys: number, ...rest: (string | number)[]) => Promise<unknown>;
 
 /** Everything that is asked of the server goes through it: a circuit breaker, say. */
@@ -43,7 +50,9 @@ export class Scripts {
   constructor(client: Client, guard: Guard) {
     this.client = client;
     this.#guard = guard;
-    for (const [name, lua] of Object.entries(SCRIPTS)) client.defineCommand(commandOf(name), { lua });
+    for (const [name, lua] of Object.entries(SCRIPTS)) {
+      client.defineCommand(commandOf(name), { lua: BRINGS_IN.has(name) ? lua : WHEN_FULL + lua });
+    }
   }
 
   /** Rejects with a `SignalboxError` where the server cannot be asked; see {@link explain}. */

@@ -14,7 +14,9 @@ type Dead = Pick<StreamDesk, 'dead' | 'get' | 'redrive' | 'discard'>;
  * dead letter of it. Where in doubt it is kept: a payload too many costs room, one too few a message.
  */
 export async function isLeftOver({ log, desk }: Waiting, { id, ...key }: StreamKey & { readonly id: string }): Promise<boolean> {
-  return !(await log.waits(key)) && (await desk.get(key.tenant, id)) === null;
+  const isDead = async (): Promise<boolean> => (await desk.get(key.tenant, id)) !== null;
+  // Asked on both sides of the log: it may just be going from one to the other.
+  return !(await isDead()) && !(await log.waits(key)) && !(await isDead());
 }
 
 /** The dead letters; content that waits for one goes with it when it is discarded. */
