@@ -80,6 +80,7 @@ describe('An assignment of a checklist', () => {
     WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 1).toString('base64')}`,
     LINK_SECRET: 'l'.repeat(32),
     PUBLIC_URL: 'https://notify.example.org',
+    EMAIL_FROM: 'no-reply@example.org',
   };
 
   /** The servers of a fleet are wanted together: each is judged beside the others. */
