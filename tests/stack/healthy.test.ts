@@ -47,10 +47,10 @@ describe('stack_wait', () => {
 
   test('counts what was before it, where it is told since when', () => {
     // A second more where the machine is slow.
-    const after = (from: number) =>
+    const healthyAfter = (from: number) =>
       expect.stringMatching(new RegExp(`^1 containers, all healthy after (${from}|${from + 1}|${from + 2}) s\\n$`));
-    expect(bash('SECONDS=40; stack_wait 45 3', [WELL])).toEqual({ status: 0, said: after(37) });
-    expect(bash('SECONDS=50; stack_wait 45 3', [WELL])).toEqual({ status: 1, said: after(47) });
+    expect(bash('SECONDS=40; stack_wait 45 3', [WELL])).toEqual({ status: 0, said: healthyAfter(37) });
+    expect(bash('SECONDS=50; stack_wait 45 3', [WELL])).toEqual({ status: 1, said: healthyAfter(47) });
     expect(bash('SECONDS=50; stack_wait 45 3', [WELL, ['api-1', 'created', 'Created', 'api-1']]).status).toBe(1);
   });
 
