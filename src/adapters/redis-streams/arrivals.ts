@@ -17,6 +17,8 @@ export class Arrivals {
   readonly #clients = new Map<number, Client>();
   /** The last entry of which the reader knows. */
   readonly #reached = new Map<number, string>();
+  /** Each ends one wait at once. */
+  readonly #cuts = new Set<() => void>();
   #closed = false;
 
   /** @param open a connection whose commands may take as long as they block */
@@ -36,14 +38,22 @@ export class Arrivals {
     // It has never been read to its end: there may be something.
     if (after === undefined) return;
     const client = this.#clientOf(partition);
-    const cut = (): void => void this.#drop(partition);
+    let cut = (): void => undefined;
+    // The connection's own events are not enough: one that is given up before it began, or between two tries, tells nothing.
+    const cutShort = new Promise<'cut'>((resolve) => {
+      cut = () => {
+        void this.#drop(partition);
+        resolve('cut');
+      };
+    });
+    this.#cuts.add(cut);
     signal.addEventListener('abort', cut, { once: true });
     try {
-      await ready(client);
-      await client.xread('COUNT', 1, 'BLOCK', Math.max(1, Math.ceil(maxMs)), 'STREAMS', this.#names.of(partition).stream, after);
+      await Promise.race([cutShort, this.#read(client, partition, after, maxMs)]);
     } catch {
       if (!signal.aborted) await this.#pause(Math.min(maxMs, PAUSE_MS), signal);
     } finally {
+      this.#cuts.delete(cut);
       signal.removeEventListener('abort', cut);
     }
   }
@@ -54,7 +64,14 @@ export class Arrivals {
 
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#clients.keys()].map((partition) => this.#drop(partition)));
+    const dropped = [...this.#clients.keys()].map((partition) => this.#drop(partition));
+    for (const cut of [...this.#cuts]) cut();
+    await Promise.all(dropped);
+  }
+
+  async #read(client: Client, partition: number, after: string, maxMs: number): Promise<void> {
+    await ready(client);
+    await client.xread('COUNT', 1, 'BLOCK', Math.max(1, Math.ceil(maxMs)), 'STREAMS', this.#names.of(partition).stream, after);
   }
 
   #clientOf(partition: number): Client {
@@ -93,11 +110,14 @@ function ready(client: Client): Promise<void> {
     const settle = (end: () => void) => (): void => {
       client.off('ready', good);
       client.off('close', bad);
+      client.off('end', bad);
       end();
     };
     const good = settle(resolve);
     const bad = settle(() => reject(new Error('no connection')));
     client.once('ready', good);
     client.once('close', bad);
+    // Given up before it began, it says nothing else.
+    client.once('end', bad);
   });
 }
