@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ERRORS } from '../../src/errors.js';
 import { ACCESS } from '../../src/ingress/access.js';
-import { type Balancer, REFUSED, STRICT, startBalancer } from '../support/nginx.js';
+import { type Balancer, HANGS_UP, IMPATIENT, REFUSED, SILENT, STRICT, startBalancer } from '../support/nginx.js';
 
 const MINUTES_TO_INSTALL = 300_000;
 /** What a caller of the scopes `send` and `read` uses; the rest is for those who run it. */
@@ -93,5 +93,39 @@ describe('nginx, to a stranger who asks too much', () => {
   it('is not asked too much on 8080', async () => {
     const answers = await Promise.all(Array.from({ length: 5 }, () => nginx.ask(8080, 'GET', '/')));
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+  });
+});
+
+describe('nginx, where it has to answer itself', () => {
+  let nginx: Balancer;
+  beforeAll(async () => {
+    nginx = await startBalancer(IMPATIENT);
+  }, MINUTES_TO_INSTALL);
+  afterAll(() => nginx?.stop());
+
+  const tooMuch = 'x'.repeat(1_048_577);
+  it.each([
+    { what: 'a closed path', port: 443, method: 'GET', path: '/api/v1/keys', status: 404, code: 'not-found' },
+    { what: 'a body beyond a mebibyte', port: 443, method: 'POST', path: '/api/v1/jobs', body: tooMuch, status: 413, code: 'payload-too-large' },
+    { what: 'a method that nobody has', port: 443, method: 'TRACE', path: '/api/v1/jobs', status: 405, code: 'invalid-request' },
+    { what: 'an API that hangs up', port: 443, method: 'POST', path: HANGS_UP, status: 502, code: 'api-unavailable' },
+    { what: 'an API that says nothing', port: 8080, method: 'POST', path: SILENT, status: 504, code: 'api-unavailable' },
+  ] as const)('tells of $what as the API would', async ({ port, method, path, status, code, ...more }) => {
+    const answer = await nginx.ask(port, method, path, 'body' in more ? more.body : undefined);
+    const retryable = code === 'api-unavailable';
+    expect({ answered: answer.status, ...JSON.parse(answer.body) }).toEqual({
+      answered: status,
+      type: `urn:signalbox:problem:${code}`,
+      title: code === 'api-unavailable' ? 'No API answers' : ERRORS[code].title,
+      status,
+      detail: expect.stringMatching(/\w/),
+      instance: path,
+      code,
+      requestId: answer.headers['x-request-id'],
+      errors: [],
+    });
+    expect(answer.headers['content-type']).toBe('application/problem+json');
+    expect(answer.headers['retry-after']).toBe(retryable ? '1' : undefined);
+    expect(answer.headers['ratelimit-policy']).toBeUndefined();
   });
 });

@@ -24,12 +24,18 @@ interface Answer {
 /** The nginx of this machine with the nginx.conf that is shipped, but for ports and for where the API is. */
 export interface Balancer {
   /** What it answers on the port that is called so in nginx.conf. */
-  ask(port: Port, method: string, path: string): Promise<Answer>;
+  ask(port: Port, method: string, path: string, body?: string): Promise<Answer>;
   stop(): Promise<void>;
 }
 
 /** What the API behind it answers on the path that is called so. */
 export const REFUSED = { path: '/api/refused', status: 429, headers: { 'retry-after': '7', 'x-own': 'yes' }, body: 'by the API' } as const;
+
+/** Where it hangs up instead of answering, and where it says nothing at all. */
+export const HANGS_UP = '/api/hangs-up';
+export const SILENT = '/api/silent';
+/** With somebody who says nothing. */
+export const IMPATIENT: Moves = [['proxy_read_timeout 30s', 'proxy_read_timeout 100ms']];
 
 /** As strict as can be with strangers: one request, and one more. */
 export const STRICT: Moves = [
@@ -38,7 +44,7 @@ export const STRICT: Moves = [
 ];
 
 /**
- * In front of an API that answers everything but `REFUSED` with 200 and the word `reached`, and says in `x-was-forwarded` for whom it
+ * In front of an API that answers everything but the paths above with 200 and the word `reached`, and says in `x-was-forwarded` for whom it
  * was asked.
  */
 export async function startBalancer(changes: Moves = []): Promise<Balancer> {
@@ -48,7 +54,8 @@ export async function startBalancer(changes: Moves = []): Promise<Balancer> {
     incoming.resume().on('end', () => {
       answer.setHeader('x-was-forwarded', incoming.headers['x-forwarded-for'] ?? 'nobody');
       if (incoming.url === REFUSED.path) answer.writeHead(REFUSED.status, REFUSED.headers).end(REFUSED.body);
-      else answer.end('reached');
+      else if (incoming.url === HANGS_UP) incoming.socket.destroy();
+      else if (incoming.url !== SILENT) answer.end('reached');
     }),
   );
   await new Promise<void>((resolve) => api.listen(0, '127.0.0.1', resolve));
@@ -61,10 +68,15 @@ export async function startBalancer(changes: Moves = []): Promise<Balancer> {
   const nginx = spawn(COMMAND, ['-c', join(directory, 'nginx.conf'), '-g', 'daemon off;'], { env: withSbin(), stdio: 'ignore' });
   const ended = new Promise<void>((resolve) => void nginx.once('close', () => resolve()));
   const agent = new Agent({ connect: { rejectUnauthorized: false } });
-  const ask: Balancer['ask'] = async (to, method, path) => {
+  const ask: Balancer['ask'] = async (to, method, path, sent) => {
     const origin = `${to === 443 ? 'https' : 'http'}://127.0.0.1:${ports[to]}`;
     // As it is written: a URL would have its dots and slashes put right before it is sent.
-    const { statusCode, body, headers } = await agent.request({ origin, path, method: method as Dispatcher.HttpMethod });
+    const { statusCode, body, headers } = await agent.request({
+      origin,
+      path,
+      method: method as Dispatcher.HttpMethod,
+      ...(sent === undefined ? {} : { body: sent }),
+    });
     return { status: statusCode, body: await body.text(), location: headers.location, headers };
   };
   const stop = async (): Promise<void> => {
@@ -72,6 +84,7 @@ export async function startBalancer(changes: Moves = []): Promise<Balancer> {
     await agent.close();
     await ended;
     api.close();
+    api.closeAllConnections();
     await rm(directory, { recursive: true, force: true });
   };
   await eventually(() =>
