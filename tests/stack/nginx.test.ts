@@ -106,7 +106,15 @@ describe('nginx, where it has to answer itself', () => {
   const tooMuch = 'x'.repeat(1_048_577);
   it.each([
     { what: 'a closed path', port: 443, method: 'GET', path: '/api/v1/keys', status: 404, code: 'not-found' },
-    { what: 'a body beyond a mebibyte', port: 443, method: 'POST', path: '/api/v1/jobs', body: tooMuch, status: 413, code: 'payload-too-large' },
+    {
+      what: 'a body beyond a mebibyte',
+      port: 443,
+      method: 'POST',
+      path: '/api/v1/jobs',
+      body: tooMuch,
+      status: 413,
+      code: 'payload-too-large',
+    },
     { what: 'a method that nobody has', port: 443, method: 'TRACE', path: '/api/v1/jobs', status: 405, code: 'invalid-request' },
     { what: 'an API that hangs up', port: 443, method: 'POST', path: HANGS_UP, status: 502, code: 'api-unavailable' },
     { what: 'an API that says nothing', port: 8080, method: 'POST', path: SILENT, status: 504, code: 'api-unavailable' },
