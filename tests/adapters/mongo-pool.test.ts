@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events';
 import { expect, test } from '@jest/globals';
 import type { mongo } from 'mongoose';
-import { connectionsOf, DatabaseConnectionPool } from '../../src/adapters/mongo/pool.js';
+import { connectionsOf } from '../../src/adapters/mongo/lasting-client.js';
+import { DatabaseConnectionPool } from '../../src/adapters/mongo/pool.js';
 import { describeWith, serverOrSkip } from '../support/servers/servers.js';
 import { databaseOn, optionsFor } from './mongo-harness.js';
 

@@ -3,6 +3,7 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import type { SignalboxError } from '../../errors.js';
 import type { Clock, Timers } from '../../ports/clock.js';
 import { isPassing, translated, unavailable } from './errors.js';
+import { LastingClient, type LastingClientOptions } from './lasting-client.js';
 
 /** How often the server is asked whether it is there. */
 const HEARTBEAT_MS = 2000;
@@ -12,6 +13,8 @@ const IDLE_MS = 10_000;
 const SELECTION_MS = 1000;
 /** The longest that a connection may take to come about, and a heartbeat to be answered. */
 const CONNECT_MS = 3000;
+/** Longer than the driver can need for a command, its own repetition included: it has lost what has not ended by then. Or four time limits, where that is more. */
+const LOST_MS = 30_000;
 /** The driver keeps one connection for its heartbeats. */
 const MONITOR = 1;
 /** Below this a process could not renew its leases beside its other work. */
@@ -40,9 +43,8 @@ export interface PoolOptions {
 export class DatabaseConnectionPool {
   readonly #options: PoolOptions;
   readonly #limit: LimitFunction;
-  readonly #client: mongo.MongoClient;
+  readonly #client: LastingClient;
   readonly #connection: Connection;
-  readonly #standing: () => number;
   #closing = false;
 
   /** Rejects with `store-unavailable` when no server answers. */
@@ -50,7 +52,7 @@ export class DatabaseConnectionPool {
     const pool = new DatabaseConnectionPool(options);
     try {
       await pool.#client.connect();
-      pool.#connection.setClient(pool.#client);
+      pool.#connection.setClient(pool.#client.current);
     } catch (error) {
       await pool.close();
       throw translated(error);
@@ -59,27 +61,30 @@ export class DatabaseConnectionPool {
   }
 
   private constructor(options: PoolOptions) {
-    const { uri, appName, budget, processes, answerMs } = options;
+    const { uri, appName, budget, processes, timers, answerMs } = options;
     this.#options = options;
     this.#limit = pLimit(shareOf(budget, processes));
-    this.#client = new mongoose.mongo.MongoClient(uri, {
-      appName,
-      // The limit of commands is the true one and follows the fleet; this is what it can never exceed.
-      maxPoolSize: shareOf(budget, 1),
-      maxIdleTimeMS: IDLE_MS,
-      serverMonitoringMode: 'poll',
-      heartbeatFrequencyMS: HEARTBEAT_MS,
-      serverSelectionTimeoutMS: Math.min(SELECTION_MS, answerMs),
-      connectTimeoutMS: Math.min(answerMs, CONNECT_MS),
-      socketTimeoutMS: answerMs,
-      waitQueueTimeoutMS: answerMs,
-      // Durable when it is answered: on a single server that wants the journal, in a replica set a majority of them.
-      writeConcern: { w: 'majority', journal: true },
-      ignoreUndefined: true,
+    this.#client = new LastingClient({
+      uri,
+      timers,
+      driver: {
+        appName,
+        // The limit of commands is the true one and follows the fleet; this is what it can never exceed.
+        maxPoolSize: shareOf(budget, 1),
+        maxIdleTimeMS: IDLE_MS,
+        serverMonitoringMode: 'poll',
+        heartbeatFrequencyMS: HEARTBEAT_MS,
+        serverSelectionTimeoutMS: Math.min(SELECTION_MS, answerMs),
+        connectTimeoutMS: Math.min(answerMs, CONNECT_MS),
+        socketTimeoutMS: answerMs,
+        waitQueueTimeoutMS: answerMs,
+        // Durable when it is answered: on a single server that wants the journal, in a replica set a majority of them.
+        writeConcern: { w: 'majority', journal: true },
+        ignoreUndefined: true,
+      },
+      onServers: this.#watch(),
     });
-    this.#standing = connectionsOf(this.#client);
     this.#connection = mongoose.createConnection();
-    this.#watch();
   }
 
   /** For models; commands go through {@link run}. */
@@ -116,7 +121,7 @@ export class DatabaseConnectionPool {
 
   /** `open`: those of commands; the heartbeat's is one more. `limit`: how many commands may run at a time. */
   connections(): { open: number; inUse: number; limit: number } {
-    return { open: this.#standing(), inUse: this.#limit.activeCount, limit: this.#limit.concurrency };
+    return { open: this.#client.standing(), inUse: this.#limit.activeCount, limit: this.#limit.concurrency };
   }
 
   /** Twice is fine. */
@@ -131,15 +136,25 @@ export class DatabaseConnectionPool {
     const late = (): SignalboxError => unavailable(`MongoDB did not answer within ${answerMs} ms.`);
     const leftMs = until - clock.monotonic();
     if (leftMs < 1) throw late();
+    const running = command(this.#client.current.db());
     return await new Promise<T>((resolve, reject) => {
-      const limit = timers.after(leftMs, () => reject(late()));
-      command(this.#client.db())
-        .then(resolve, reject)
-        .finally(() => limit.cancel());
+      const limit = timers.after(leftMs, () => {
+        reject(late());
+        this.#expectEnd(running);
+      });
+      running.then(resolve, reject).finally(() => limit.cancel());
     });
   }
 
-  #watch(): void {
+  /** What nobody waits for any more has an end of its own, by the driver's limits, or the driver has lost it, and its connection with it. */
+  #expectEnd(running: Promise<unknown>): void {
+    const { timers, answerMs } = this.#options;
+    const lost = timers.after(Math.max(LOST_MS, 4 * answerMs), () => this.#client.renew('a command never ended'));
+    const ended = (): void => lost.cancel();
+    running.then(ended, ended);
+  }
+
+  #watch(): LastingClientOptions['onServers'] {
     const { onConnection } = this.#options;
     let state: 'new' | 'there' | 'away' = 'new';
     const turn = (next: 'there' | 'away', detail: string): void => {
@@ -148,28 +163,12 @@ export class DatabaseConnectionPool {
       state = next;
       onConnection(event, detail);
     };
-    this.#client.on('topologyDescriptionChanged', ({ newDescription }) => {
-      const servers = [...newDescription.servers.values()];
+    return (servers, anew) => {
       const there = servers.find((server) => server.isWritable);
-      if (there !== undefined) turn('there', there.address);
+      if (there !== undefined) turn('there', anew === null ? there.address : `${there.address}, by a new client: ${anew}`);
       else turn('away', servers.map((server) => `${server.address}: ${server.error?.message ?? server.type}`).join('; '));
-    });
+    };
   }
-}
-
-/**
- * How many connections of a client stand. They are not counted from when they are created: of one that comes about while the pool is
- * being cleared the driver never says that it was closed.
- */
-export function connectionsOf(client: Pick<mongo.MongoClient, 'on'>): () => number {
-  const standing = new Set<string>();
-  client.on('connectionReady', ({ address, connectionId }) => {
-    standing.add(`${address} ${connectionId}`);
-  });
-  client.on('connectionClosed', ({ address, connectionId }) => {
-    standing.delete(`${address} ${connectionId}`);
-  });
-  return () => standing.size;
 }
 
 /** Commands at a time of one process among so many. */
