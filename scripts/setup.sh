@@ -51,10 +51,12 @@ done
 plain --smtp-url "$smtp_url"
 plain --public-url "$public_url"
 plain --runbook-url "$runbook_url"
+[[ $runbook_url != *[?#]* ]] || refuse '--runbook-url: links go on behind it, so it has neither ? nor #'
 plain --email-from "$email_from"
 host=$(printf '%s' "${public_url:-localhost}" | sed -E 's#^https?://##; s#[:/].*##')
 [ -n "$email_from" ] || [ -z "$public_url" ] || email_from=no-reply@$host
-[[ $workers =~ ^[0-9]+$ ]] && [ "$workers" -le 25 ] || refuse "--workers: $workers is not a number from 0 to 25"
+[[ $workers =~ ^[0-9]{1,4}$ ]] && [ "$((10#$workers))" -le 25 ] || refuse "--workers: $workers is not a number from 0 to 25"
+workers=$((10#$workers))
 if $receivers_only; then
   [ -e .env ] || refuse '--receivers is for a .env that is there'
 elif [ -e .env ] && ! $force; then refuse '.env is there already; --force replaces it'; fi

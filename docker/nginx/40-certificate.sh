@@ -13,8 +13,10 @@ if [ -s "$given/tls.crt" ] && [ -s "$given/tls.key" ]; then
   cp "$given/tls.crt" "$given/tls.key" "$own/"
   rm -f "$own/self-signed"
 elif [ ! -s "$own/tls.crt" ] || { [ -e "$own/self-signed" ] && ! still_good; }; then
-  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 397 -subj "/CN=$TLS_NAME" \
-    -addext "subjectAltName=DNS:$TLS_NAME,DNS:localhost,IP:127.0.0.1" -keyout "$own/tls.key" -out "$own/tls.crt" 2>/dev/null
+  # The name is among the alternative ones, where it may be as long as names are; openssl speaks on its way, and matters where it fails.
+  said=$(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 397 -subj /CN=signalbox \
+    -addext "subjectAltName=DNS:$TLS_NAME,DNS:localhost,IP:127.0.0.1" -keyout "$own/tls.key" -out "$own/tls.crt" 2>&1) ||
+    { echo "$said" >&2 && exit 1; }
   touch "$own/self-signed"
   echo "nginx: no certificate in TLS_DIR, so a self-signed one for $TLS_NAME"
 fi

@@ -127,6 +127,8 @@ export interface Board {
   /** Names of labels to choose by, and the metric that has them. */
   readonly choices: readonly { readonly label: string; readonly of: string }[];
   readonly rows: readonly { readonly title: string; readonly panels: readonly Builder<Panel>[] }[];
+  /** The number of a panel, where links lead to it from elsewhere; left out: its place. */
+  readonly numberOf?: (title: string) => number;
 }
 
 /** The same frame around all: where the data come from, what to choose by, the way to the others. */
@@ -161,6 +163,6 @@ export function dashboard(board: Board): Dashboard {
   }
   const built = builder.build();
   // Grafana keeps what a person looks at by the panel's number.
-  for (const [index, panel] of (built.panels ?? []).entries()) panel.id = index + 1;
+  for (const [index, panel] of (built.panels ?? []).entries()) panel.id = board.numberOf?.(panel.title ?? '') ?? index + 1;
   return built;
 }

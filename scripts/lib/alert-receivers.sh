@@ -69,12 +69,14 @@ decoded() { local text=${1//\\/\\\\}; printf '%b' "${text//%/\\x}"; }
 # alerts_by_relay SMTP_URL: the relay of the notifications carries alerts as well, unless ALERT_SMTP_SMARTHOST is another one.
 alerts_by_relay() {
   [ -z "${ALERT_SMTP_SMARTHOST:-}" ] || return 0
-  if [[ $1 =~ ^(smtps?)://(([^:@/]*)(:([^@/]*))?@)?([^/:@?]+)(:([0-9]+))? ]]; then
-    local found=("${BASH_REMATCH[@]}") usual=587
+  # Whoever signs in may be an address: the last @ is where the host begins, as in every URL.
+  if [[ $1 =~ ^(smtps?)://(([^/?#]*)@)?(\[[0-9A-Fa-f:.]+\]|[^/:@?#]+)(:([0-9]+))? ]]; then
+    local found=("${BASH_REMATCH[@]}") usual=587 user=${BASH_REMATCH[3]} password=''
     [ "${found[1]}" = smtp ] || usual=465
-    ALERT_SMTP_SMARTHOST=${found[6]}:${found[8]:-$usual}
-    [[ ${found[1]} = smtp || $ALERT_SMTP_SMARTHOST = *:465 ]] || refuse "--smtp-url: Alertmanager speaks smtps:// on port 465 only, not on ${found[8]}; name a relay for alerts by ALERT_SMTP_SMARTHOST"
-    : "${ALERT_SMTP_USERNAME:=$(decoded "${found[3]}")}" "${ALERT_SMTP_PASSWORD:=$(decoded "${found[5]}")}"
+    [[ $user != *:* ]] || password=${user#*:} user=${user%%:*}
+    ALERT_SMTP_SMARTHOST=${found[4]}:${found[6]:-$usual}
+    [[ ${found[1]} = smtp || $ALERT_SMTP_SMARTHOST = *:465 ]] || refuse "--smtp-url: Alertmanager speaks smtps:// on port 465 only, not on ${found[6]}; name a relay for alerts by ALERT_SMTP_SMARTHOST"
+    : "${ALERT_SMTP_USERNAME:=$(decoded "$user")}" "${ALERT_SMTP_PASSWORD:=$(decoded "$password")}"
   else
     # Whether it will ask who sends is as unknown as the relay itself.
     : "${ALERT_SMTP_USERNAME:=$(without_value ALERT_SMTP_USERNAME)}"

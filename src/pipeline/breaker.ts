@@ -81,14 +81,14 @@ export function createBreakers(clock: Clock, settings: BreakerSettings, watch: W
     // Late failures of calls that were under way when it opened do not push the end further out.
     if (!probe && state.openUntil !== null) return;
     state.openUntil = clock.monotonic() + settings.breakerOpenMs;
-    watch({ kind: 'breaker', name: provider, state: 'open' });
+    watch({ kind: 'breaker', name: provider, state: 'open', openMs: settings.breakerOpenMs });
     news?.tell({ kind: 'breaker', name: provider, state: 'open', openMs: settings.breakerOpenMs });
   };
 
   return {
     heard(provider, state, openMs) {
       const until = state === 'open' ? clock.monotonic() + Math.min(openMs, settings.breakerOpenMs) : null;
-      if (takeOver(stateOf(provider), until)) watch({ kind: 'breaker', name: provider, state });
+      if (takeOver(stateOf(provider), until)) watch({ kind: 'breaker', name: provider, state, openMs });
     },
     enter(provider) {
       const state = stateOf(provider);

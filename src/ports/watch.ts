@@ -28,8 +28,14 @@ export type Fact =
   | { readonly kind: 'fenced'; readonly record: WorkRecord; readonly during: string }
   | { readonly kind: 'lease-lost'; readonly record: WorkRecord; readonly why: 'refused' | 'deadline' }
   | { readonly kind: 'wake-up-settled'; readonly how: 'ack' | 'release' }
-  /** `first`: this is how it starts, nothing has happened. */
-  | { readonly kind: 'breaker'; readonly name: string; readonly state: 'closed' | 'half-open' | 'open'; readonly first?: true }
+  /** `first`: this is how it starts, nothing has happened. `openMs`: how long it stays open before one call may try. */
+  | {
+      readonly kind: 'breaker';
+      readonly name: string;
+      readonly state: 'closed' | 'half-open' | 'open';
+      readonly first?: true;
+      readonly openMs?: number;
+    }
   /** Something outside the pipeline failed and will be tried again (store, queue). */
   | { readonly kind: 'trouble'; readonly where: string; readonly error: unknown };
 

@@ -5,6 +5,7 @@ import { DELIVERY_STATUSES, type LedgerEntry } from '../ports/record.js';
 import type { PartitionDepth } from '../ports/stream.js';
 import { type Fact, isStreamFact, type StreamFact } from '../ports/watch.js';
 import { activePeople } from './active-people.js';
+import { breakerGauge } from './breaker-gauge.js';
 import { type FleetSources, fleetMetrics } from './fleet-metrics.js';
 import { gaugeOf } from './gauge.js';
 import { diskMetrics, machineMetrics } from './machine.js';
@@ -14,7 +15,6 @@ import { streamGauges, streamMetrics } from './stream-metrics.js';
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 /** Distinct provider names that get a label of their own; label sets are bounded. */
 const PROVIDERS_NAMED = 50;
-const BREAKER_CODE = { closed: 0, 'half-open': 1, open: 2 } as const;
 
 /** Every metric of the platform: name, type, labels and help text in one place. */
 export interface Metrics {
@@ -131,7 +131,7 @@ function instrumentsOf(registry: Registry) {
     lost: counter('signalbox_leases_lost_total', 'Leases lost by their holder.', ['why']),
     wakeUps: counter('signalbox_wake_ups_settled_total', 'Wake-ups acknowledged or handed back.', ['how']),
     trouble: counter('signalbox_trouble_total', 'Failures of store, queue or channel code that are tried again.', ['where']),
-    breaker: gauge('circuit_breaker_state', 'State of the circuit breaker: 0 closed, 1 half-open, 2 open.'),
+    breaker: breakerGauge(registry, () => performance.now()),
     up: gauge('signalbox_dependency_up', 'Whether the connection to a server that we stand on is there: 1, else 0.'),
     reconnects: counter('signalbox_reconnects_total', 'Connections that were made anew after they were lost.', ['name']),
     requests: counter('signalbox_http_requests_total', 'HTTP requests answered.', ['method', 'route', 'status']),
@@ -192,7 +192,7 @@ function countTrouble(on: Instruments, fact: Fact, providerLabel: (name: string)
   } else if (fact.kind === 'attempted' && againAfter(fact.entry)) on.retries.inc({ channel: fact.delivery.channel });
   else if (fact.kind === 'settled' && fact.delivery.reason === 'rate.limited') on.rateLimited.inc({ channel: fact.delivery.channel });
   else if (fact.kind === 'lease-lost') on.lost.inc({ why: fact.why });
-  else if (fact.kind === 'breaker') on.breaker.set({ name: providerLabel(fact.name) }, BREAKER_CODE[fact.state]);
+  else if (fact.kind === 'breaker') on.breaker(providerLabel(fact.name), fact);
   else if (fact.kind === 'trouble') on.trouble.inc({ where: fact.where });
 }
 

@@ -3,7 +3,8 @@ import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promi
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, test } from '@jest/globals';
+import { linkTo } from '../../scripts/dashboards/runbook.js';
 import { ensureInstalled } from '../support/servers/install.js';
 import { ALERTS, dashboards, panelQueries, rules, selectors, yaml } from './shipped.js';
 
@@ -87,7 +88,7 @@ describe('Every alert', () => {
       expect(rule.labels?.['severity']).toMatch(/^(critical|warning|info|none)$/);
       expect(rule.annotations?.['summary']).toBeTruthy();
       expect(rule.annotations?.['description']).toBeTruthy();
-      expect(rule.annotations?.['runbook_url']).toBe(`{{ $externalLabels.runbook }}#${alert.toLowerCase()}`);
+      expect(rule.annotations?.['runbook_url']).toBe(`{{ $externalLabels.runbook }}${linkTo(alert)}`);
       const runbook = await readFile('docs/runbook.md', 'utf8');
       const section = runbook.split(/^## /m).find((each) => each.startsWith(`${alert}\n`));
       expect(section).toContain('**Means**');
@@ -114,6 +115,21 @@ function rulesTests(): readonly Expected[] {
   );
 }
 
+test('Grafana tells Alertmanager again before that takes what it was told to be over', () => {
+  const seconds = (text = ''): number => Number(/^(\d+)m$/.exec(text)?.[1]) * 60;
+  interface Policy {
+    readonly group_interval: string;
+    readonly repeat_interval: string;
+  }
+  const { policies } = yaml<{ policies: Policy[] }>('grafana/provisioning/alerting/signalbox.yml');
+  const { global } = yaml<{ global: { resolve_timeout: string } }>('docker/alertmanager.yml');
+  expect(policies).toHaveLength(1);
+  // It repeats on a beat of its groups only.
+  for (const { group_interval, repeat_interval } of policies) {
+    expect(seconds(group_interval) + seconds(repeat_interval)).toBeLessThan(seconds(global.resolve_timeout));
+  }
+});
+
 describe('The runbook', () => {
   const GRAFANA = 'grafana/provisioning/alerting/signalbox.yml';
 
@@ -132,6 +148,24 @@ describe('The runbook', () => {
     },
   );
 
+  it('is led into by the number of a panel, since Grafana does not go by names: of each alert its own', async () => {
+    interface Shown {
+      readonly panels: readonly { readonly id: number; readonly title: string; readonly options?: { readonly content?: string } }[];
+    }
+    const { panels } = JSON.parse(await readFile('grafana/dashboards/runbook.json', 'utf8')) as Shown;
+    expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
+    for (const { alert = '' } of alerts) {
+      const number = Number(/^\?viewPanel=(\d+)#/.exec(linkTo(alert))?.[1]);
+      expect(panels.find(({ id }) => id === number)?.title).toBe(alert);
+    }
+    const links = panels.flatMap(({ options }) =>
+      [...(options?.content ?? '').matchAll(/\]\(\?viewPanel=(\d+)#/g)].map((link) => Number(link[1])),
+    );
+    expect(links.length).toBeGreaterThan(5);
+    for (const link of links) expect(panels.map(({ id }) => id)).toContain(link);
+    expect(panels.filter(({ options }) => options?.content?.includes('](#') === true)).toEqual([]);
+  });
+
   it('is put into the links by Prometheus, which is told to, and by Grafana', () => {
     const { services } = yaml<{ services: { prometheus: { command: readonly string[] } } }>('docker/compose.watch.yml');
     expect(services.prometheus.command).toContain('--enable-feature=expand-external-labels');
@@ -139,7 +173,7 @@ describe('The runbook', () => {
     expect(global.external_labels).toEqual({ runbook: `\${RUNBOOK_URL}` });
     const { groups } = yaml<{ groups: { rules: { title: string; annotations: { runbook_url: string } }[] }[] }>(GRAFANA);
     for (const { title, annotations } of groups.flatMap((group) => group.rules)) {
-      expect(annotations.runbook_url).toBe(`\${RUNBOOK_URL}#${title.toLowerCase()}`);
+      expect(annotations.runbook_url).toBe(`\${RUNBOOK_URL}${linkTo(title)}`);
     }
   });
 

@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { linkTo } from '../../scripts/dashboards/runbook.js';
 import { eventually, notification, startApp, type TestApp } from '../support/app.js';
 import { RUNBOOK_URL } from '../support/servers/prometheus.js';
 import { dashboards, nameOf, panelQueries, rules, selectors } from './shipped.js';
@@ -158,7 +159,7 @@ describe('A real Prometheus that watches a real server under load', () => {
     const watchdog = (): Told | undefined => told.find(({ labels }) => labels['alertname'] === 'Watchdog');
     // Where Prometheus tells of it before it knows Alertmanager, it does so again after a minute.
     await eventually(async () => watchdog() !== undefined, 2 * WITHIN_MS);
-    expect(watchdog()?.annotations['runbook_url']).toBe(`${RUNBOOK_URL}#watchdog`);
+    expect(watchdog()?.annotations['runbook_url']).toBe(`${RUNBOOK_URL}${linkTo('Watchdog')}`);
     // No label, or an alert would be another one wherever the runbook is read elsewhere.
     expect(watchdog()?.labels).not.toHaveProperty('runbook');
   }, 180_000);

@@ -68,6 +68,16 @@ describe('For production scripts/setup.sh', () => {
     expect(secrets).toEqual(["p%wo'rd", 'https://chat.example.com/hooks/T0', 'a-routing-key', 'heart']);
   });
 
+  it.each([
+    ['smtp://alerts@example.org:pa55@word@smtp.relay.net:587', 'smtp.relay.net:587', 'alerts@example.org', 'pa55@word'],
+    ['smtp://a:b:c@[2001:db8::1]', '[2001:db8::1]:587', 'a', 'b:c'],
+  ])('finds host, user and password of %s where every URL has them', (url, host, user, password) => {
+    here.setup(['--production', '--smtp-url', url, '--public-url', 'https://n.example.com'], RECEIVERS);
+    expect(new URL(url)).toMatchObject({ host: host.replace(/:587$/, host === 'smtp.relay.net:587' ? ':587' : '') });
+    expect(config().global).toMatchObject({ smtp_smarthost: host, smtp_auth_username: user });
+    expect(text('secrets/smtp-password')).toBe(password);
+  });
+
   it('tells of the same by the same ways as in development', () => {
     here.setup(PRODUCTION);
     const development = config('docker/alertmanager.yml');

@@ -103,6 +103,11 @@ describe('scripts/setup.sh', () => {
     });
   });
 
+  it('refuses an address of the runbook that links cannot go on behind', () => {
+    const { status, said } = here.run([...PRODUCTION, '--runbook-url', 'https://grafana.example.org/d/signalbox-runbook?orgId=1']);
+    expect([status, said]).toEqual([2, 'setup: --runbook-url: links go on behind it, so it has neither ? nor #\n']);
+  });
+
   it.each([
     ['--smtp-url', 'smtp://user:pass word@mail.example.com'],
     ['--smtp-url', 'smtp://user:pa$$word@mail.example.com'],

@@ -174,6 +174,10 @@ describe('scripts/setup.sh', () => {
     expect(setup('--workers', workers)).toMatchObject({ WORKER_3: third, WORKER_5: fifth, ELASTIC_WORKERS: elastic, NUM_WORKERS: workers });
   });
 
+  test('a number of workers with a nought before it is that number', () => {
+    expect(setup('--workers', '08')).toMatchObject({ NUM_WORKERS: '8', ELASTIC_WORKERS: '3', WORKER_5: '1' });
+  });
+
   test('writes where the runbook is read, and leaves it to the compose files where nobody says so', () => {
     expect(setup()).not.toHaveProperty('RUNBOOK_URL');
     expect(setup('--force', '--runbook-url', 'https://grafana.example.org/d/signalbox-runbook/')['RUNBOOK_URL']).toBe(

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
@@ -64,6 +64,7 @@ describe('The checks of alerts', () => {
     ['a worker that is told of too late', 'X-09', 'WorkerNotAnswering', { for: '2m' }],
     ['another severity', 'ALR-18', 'DuplicateDeliveries', { labels: { severity: 'warning' } }],
     ['no link into the runbook', 'ALR-10', 'ResponseTimeHigh', { annotations: {} }],
+    ['a link to another panel', 'ALR-11', 'CpuHigh', { annotations: { runbook_url: 'https://runbook.example.org?viewPanel=1#cpuhigh' } }],
     ['a link to somewhere else', 'ALR-11', 'CpuHigh', { annotations: { runbook_url: 'https://runbook.example.org#memoryhigh' } }],
   ])('are not met where there is %s', async (_what, id, alert, change) => {
     const [verdict] = await judged([id], loaded(but(alert, change)));
@@ -85,6 +86,8 @@ describe('The checks of alerts', () => {
     try {
       mkdirSync(join(root, 'docs'));
       const runbook = readFileSync('docs/runbook.md', 'utf8');
+      mkdirSync(join(root, 'grafana/dashboards'), { recursive: true });
+      copyFileSync('grafana/dashboards/runbook.json', join(root, 'grafana/dashboards/runbook.json'));
       writeFileSync(join(root, 'docs/runbook.md'), runbook.replace('## DiskSpaceLow\n', '## Disk\n'));
       const verdicts = await judged(['ALR-08', 'ALR-10'], loaded(rules()), root);
       expect(verdicts).toMatchObject([{ outcome: 'failed', expected: 'a section on DiskSpaceLow in the runbook' }, { outcome: 'passed' }]);

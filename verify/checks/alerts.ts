@@ -75,6 +75,12 @@ async function alertsOf(world: World): Promise<readonly LoadedRule[]> {
 /** The link of the alert leads to a section that says what to do. */
 function inRunbook(world: World, { name, annotations }: LoadedRule): void {
   hold(annotations?.['runbook_url']?.endsWith(`#${name.toLowerCase()}`) === true, `a link of ${name} into the runbook`, annotations);
+  // Grafana goes by the number of the panel, other pages by the name behind it.
+  const number = Number(/\?viewPanel=(\d+)#/.exec(annotations?.['runbook_url'] ?? '')?.[1]);
+  const { panels } = JSON.parse(fileIn(world, 'grafana/dashboards/runbook.json')) as {
+    readonly panels: readonly { id: number; title: string }[];
+  };
+  hold(panels.find(({ id }) => id === number)?.title === name, `the link of ${name} to its panel`, annotations);
   const section = fileIn(world, 'docs/runbook.md')
     .split(/^## /m)
     .find((each) => each.startsWith(`${name}\n`));
@@ -117,7 +123,7 @@ const WORKER_DOWN: readonly Wanted[] = [
   {
     alert: 'WorkerDown',
     expr: 'signalbox:workers_lost > 0',
-    after: 0,
+    after: 10,
     severity: 'critical',
     watches: 'signalbox_fleet_members{role="worker"}',
   },

@@ -19,7 +19,7 @@ const LOG_LINES = 3_000;
 /** The stack that runs. @throws Error where none does */
 export async function openCompose(root: string, file: string, key: string | null): Promise<Site> {
   if (!existsSync(join(root, file))) throw new Error(`there is no ${file}`);
-  const environment = dockerEnvironment();
+  const environment = dockerEnvironment(root);
   const compose = [...(await composeProgram(root, environment)), '-f', file];
   if (!(await answers(`${BALANCER}/health`))) {
     throw new Error(
@@ -108,9 +108,16 @@ async function composeProgram(root: string, env: Readonly<Record<string, string>
   throw new Error('neither docker compose nor docker-compose is installed');
 }
 
-/** Where the engine is, and which project is meant. */
-function dockerEnvironment(): Readonly<Record<string, string>> {
-  const own = Object.entries(process.env).filter(([name]) => /^(DOCKER|COMPOSE)_/.test(name));
+const COMPOSE_FILES = ['docker-compose.yml', 'docker-compose.scale.yml', 'docker/compose.base.yml', 'docker/compose.watch.yml'];
+
+/**
+ * Where the engine is, which project is meant, and whatever the shell says that the compose files ask for: without it compose would make
+ * anew, as something else, what it is only to start again.
+ */
+function dockerEnvironment(root: string): Readonly<Record<string, string>> {
+  const files = COMPOSE_FILES.map((file) => readFileSync(join(root, file), 'utf8')).join('\n');
+  const asked = new Set(files.match(/\b[A-Z][A-Z0-9_]+\b/g));
+  const own = Object.entries(process.env).filter(([name]) => /^(DOCKER|COMPOSE)_/.test(name) || asked.has(name));
   return Object.fromEntries(own.map(([name, value]) => [name, value ?? '']));
 }
 
