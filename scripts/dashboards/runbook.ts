@@ -6,7 +6,7 @@ const ROWS_OF_TEXT = 38;
  * The number of a section's panel: Grafana leads to a panel by its number only (`?viewPanel=`), and alerts carry it in their links,
  * so it must not change when sections come or go. FNV-1a (Fowler, Noll, Vo), 32 bits, of the title.
  */
-export function numberOf(title: string): number {
+function numberOf(title: string): number {
   let hash = 0x811c9dc5;
   for (const letter of title.toLowerCase()) hash = Math.imul(hash ^ (letter.codePointAt(0) ?? 0), 0x01000193) >>> 0;
   return 1 + (hash % 99_999);
